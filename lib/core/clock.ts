@@ -1,0 +1,214 @@
+/** Time as a port: the system's for real, a virtual one that a simulation moves. */
+import { setImmediate } from "node:timers";
+import { abortError, assert, TesserasError, throwIfAborted } from "./error.ts";
+
+/** A clock and its alarm. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. May jump. */
+  nowMs(): number;
+  /** Milliseconds since some fixed moment. Never goes back. */
+  monotonicMs(): number;
+  /** Waits. @throws `cancelled`, or the signal's own {@link TesserasError}, when the signal aborts first */
+  sleep(ms: number, signal: AbortSignal): Promise<void>;
+  /** A signal that aborts with `timeout` after `ms`, or with `parent`, whichever is first. Dispose it to stop the alarm. */
+  deadline(ms: number, parent: AbortSignal): Deadline;
+}
+
+/** A signal that aborts in time. Disposing it leaves the signal as it is and frees the alarm. */
+export interface Deadline extends Disposable {
+  readonly signal: AbortSignal;
+}
+
+/** The two calls a clock is made of; everything else follows. */
+export type Alarm = {
+  readonly nowMs: () => number;
+  readonly monotonicMs: () => number;
+  /** Calls back after `ms`; returns a function that cancels it. */
+  readonly after: (ms: number, callback: () => void) => () => void;
+};
+
+/** Builds a {@link Clock} on an alarm. */
+export function clockOf(alarm: Alarm): Clock {
+  return {
+    nowMs: alarm.nowMs,
+    monotonicMs: alarm.monotonicMs,
+    sleep: (ms, signal) => sleep(alarm, ms, signal),
+    deadline: (ms, parent) => deadline(alarm, ms, parent),
+  };
+}
+
+function sleep(alarm: Alarm, ms: number, signal: AbortSignal): Promise<void> {
+  throwIfAborted(signal);
+  return new Promise((resolve, reject) => {
+    const stop = alarm.after(ms, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    const onAbort = (): void => {
+      stop();
+      reject(abortError(signal));
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+function deadline(alarm: Alarm, ms: number, parent: AbortSignal): Deadline {
+  const controller = new AbortController();
+  const onParent = (): void => controller.abort(abortError(parent));
+  if (parent.aborted) onParent();
+  const stop = alarm.after(ms, () => {
+    parent.removeEventListener("abort", onParent);
+    controller.abort(
+      new TesserasError("timeout", `No answer within ${ms} ms`),
+    );
+  });
+  parent.addEventListener("abort", onParent, { once: true });
+  return {
+    signal: controller.signal,
+    [Symbol.dispose]() {
+      stop();
+      parent.removeEventListener("abort", onParent);
+    },
+  };
+}
+
+type Timer = {
+  readonly atMs: number;
+  readonly order: number;
+  readonly callback: () => void;
+  cancelled: boolean;
+};
+
+/**
+ * A clock that stands still until it is moved. Timers fire in order of time,
+ * then of creation; between two of them every pending promise reaction runs, so
+ * one seed gives one history.
+ */
+export class VirtualClock implements Clock {
+  #nowMs: number;
+  readonly #startMs: number;
+  #order = 0;
+  readonly #heap: Timer[] = [];
+  readonly #clock: Clock;
+
+  /** @param startMs what {@link nowMs} says at first, in Unix milliseconds */
+  constructor(startMs = 1_800_000_000_000) {
+    this.#nowMs = startMs;
+    this.#startMs = startMs;
+    this.#clock = clockOf({
+      nowMs: () => this.nowMs(),
+      monotonicMs: () => this.monotonicMs(),
+      after: (ms, callback) => this.#after(ms, callback),
+    });
+  }
+
+  nowMs(): number {
+    // Whole, as the system's: latencies may have fractions, dates have none.
+    return Math.floor(this.#nowMs);
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs - this.#startMs;
+  }
+
+  sleep(ms: number, signal: AbortSignal): Promise<void> {
+    return this.#clock.sleep(ms, signal);
+  }
+
+  deadline(ms: number, parent: AbortSignal): Deadline {
+    return this.#clock.deadline(ms, parent);
+  }
+
+  /** Calls back after `ms` of virtual time; returns a function that cancels it. */
+  after(ms: number, callback: () => void): () => void {
+    return this.#after(ms, callback);
+  }
+
+  /** Moves time until the promise settles, and returns what it gives. Fails when nothing is left to happen. */
+  async run<T>(promise: Promise<T>): Promise<T> {
+    let settled = false;
+    const mark = (): void => {
+      settled = true;
+    };
+    promise.then(mark, mark);
+    await reactions();
+    while (!settled) {
+      assert(
+        this.#fireNext(Infinity),
+        "the simulation waits for something that no timer will bring",
+      );
+      await reactions();
+    }
+    return await promise;
+  }
+
+  /** Moves time by `ms`, firing what falls due. */
+  async advance(ms: number): Promise<void> {
+    const untilMs = this.#nowMs + ms;
+    await reactions();
+    while (this.#fireNext(untilMs)) await reactions();
+    this.#nowMs = untilMs;
+  }
+
+  #after(ms: number, callback: () => void): () => void {
+    const timer: Timer = {
+      atMs: this.#nowMs + Math.max(0, ms),
+      order: this.#order++,
+      callback,
+      cancelled: false,
+    };
+    push(this.#heap, timer);
+    return () => {
+      timer.cancelled = true;
+    };
+  }
+
+  #fireNext(untilMs: number): boolean {
+    for (;;) {
+      const next = this.#heap[0];
+      if (next === undefined || next.atMs > untilMs) return false;
+      pop(this.#heap);
+      if (next.cancelled) continue;
+      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      next.callback();
+      return true;
+    }
+  }
+}
+
+/** Resolves when every promise reaction that is already possible has run. */
+function reactions(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function before(a: Timer, b: Timer): boolean {
+  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
+}
+
+function push(heap: Timer[], timer: Timer): void {
+  let at = heap.push(timer) - 1;
+  while (at > 0) {
+    const parent = (at - 1) >> 1;
+    if (!before(heap[at]!, heap[parent]!)) return;
+    [heap[at], heap[parent]] = [heap[parent]!, heap[at]!];
+    at = parent;
+  }
+}
+
+function pop(heap: Timer[]): void {
+  const last = heap.pop()!;
+  if (heap.length === 0) return;
+  heap[0] = last;
+  let at = 0;
+  for (;;) {
+    let least = at;
+    for (const child of [2 * at + 1, 2 * at + 2]) {
+      if (child < heap.length && before(heap[child]!, heap[least]!)) {
+        least = child;
+      }
+    }
+    if (least === at) return;
+    [heap[at], heap[least]] = [heap[least]!, heap[at]!];
+    at = least;
+  }
+}

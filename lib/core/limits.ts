@@ -1,0 +1,211 @@
+/**
+ * Every number of the protocol, with its unit, source and reason. Relations between them are asserted
+ * at the end, so that a change which breaks one fails when the file loads.
+ */
+import { assert } from "./error.ts";
+
+/** 1024 bytes. */
+export const KIB = 1024;
+/** 1024 KiB. */
+export const MIB = 1024 * KIB;
+/** 1024 MiB. */
+export const GIB = 1024 * MIB;
+
+// Identity
+
+/** Bytes of a BLAKE3 digest (BLAKE3 paper, 2.6: default output). */
+export const HASH_BYTES = 32;
+/** Bytes of a node id: Kademlia's 160 bits (Kademlia 2.1). */
+export const NODE_ID_BYTES = 20;
+/** Bytes of a master seed, from which every key is derived. */
+export const SEED_BYTES = 32;
+/** Bytes of an Ed25519 public key (RFC 8032, 5.1.5). */
+export const ED25519_KEY_BYTES = 32;
+/** Bytes of an Ed25519 signature (RFC 8032, 5.1.6). */
+export const ED25519_SIGNATURE_BYTES = 64;
+/** Bytes of an ML-DSA-65 public key (FIPS 204, table 2). */
+export const ML_DSA_KEY_BYTES = 1952;
+/** Bytes of an ML-DSA-65 signature (FIPS 204, table 2). */
+export const ML_DSA_SIGNATURE_BYTES = 3309;
+/** Leading zero bits a node id needs in the public network: 65,536 hashes, where 8 bits deter nobody at 29 MH/s. */
+export const POW_BITS_DEFAULT = 16;
+/** The least any network may ask for (the user guide's figure). */
+export const POW_BITS_MIN = 8;
+
+// Wire
+
+/** The protocol version we speak; a peer of the version before is answered too. */
+export const WIRE_VERSION = 1;
+/** Application protocol of every QUIC connection (RFC 7301). */
+export const ALPN = "tesseras/1";
+/** UDP port of a node (user guide, "Network ports"). */
+export const PORT_DEFAULT = 4433;
+/** Bytes of a message without its length prefix (user guide: 64 KiB). */
+export const MESSAGE_BYTES_MAX = 64 * KIB;
+/** Bytes of the length prefix, big-endian. */
+export const LENGTH_BYTES = 4;
+/** Depth of nested maps and arrays in a message; ours reach 4. */
+export const MESSAGE_DEPTH_MAX = 8;
+/** Values in a message, keys counted: ours reach about 150, and decoding 64 KiB of empty maps would take megabytes. */
+export const MESSAGE_ITEMS_MAX = 4_096;
+/** Bytes of the sentence in an error answer: told to a person, never acted on. */
+export const ERROR_TEXT_BYTES_MAX = 512;
+/** Addresses in a node record: several interfaces of both families, and no list to flood us with. */
+export const ADDRESSES_MAX = 8;
+/** Bytes of one signed node record: 8 addresses and a relay offer fit twice. */
+export const NODE_RECORD_BYTES_MAX = 1 * KIB;
+/** Bytes of one signed provider record: 72 fragment indices fit. */
+export const PROVIDER_RECORD_BYTES_MAX = 1 * KIB;
+/** How long a node record may live from its signing: a day, like the pointers it explains. */
+export const NODE_RECORD_TTL_MS = 24 * 3_600_000;
+/** How far ahead of ours another's clock may run before its records are from the future. */
+export const CLOCK_SKEW_MS = 10 * 60_000;
+/** Bytes of a signed plan: 72 fragment hashes, both public keys and both signatures are about 7.7 KiB. */
+export const PLAN_BYTES_MAX = 16 * KIB;
+/** Bytes of the bulk after one header: the largest fragment is that of the small tier, one whole pack under 4 MiB, or 1 GiB / 48. */
+export const BULK_BYTES_MAX = 32 * MIB;
+
+// Connections
+
+/** How long the dialer may take to prove who it is. */
+export const HELLO_TIMEOUT_MS = 5_000;
+/** How long a dial may take; a dead address would hold it for 30 s. */
+export const DIAL_TIMEOUT_MS = 5_000;
+/** Dials under way at once: the UDP receive buffer drops packets at 32 (measured). */
+export const DIALS_MAX = 16;
+/** How long a request without bulk may take. */
+export const REQUEST_TIMEOUT_MS = 10_000;
+/** How long a transfer may stand still before it is given up. */
+export const STALL_TIMEOUT_MS = 15_000;
+/** Streams a peer may have open towards us: each may hold 1.25 MB of unread data (measured). */
+export const STREAMS_MAX = 16;
+/** A connection without traffic is closed after this. */
+export const CONNECTION_IDLE_MS = 60_000;
+/** Packets that keep a NAT's mapping alive: the Linux kernel forgets UDP after 30 s. */
+export const KEEPALIVE_MS = 15_000;
+/** Inbound connections a node accepts in all. */
+export const CONNECTIONS_MAX = 1_024;
+/** Inbound connections a node accepts from one address (nodenet's default: 32; ours counts whole households behind one NAT). */
+export const CONNECTIONS_PER_IP_MAX = 64;
+/** New inbound connections a second, over all addresses; bursts of ten times that are let through. */
+export const HANDSHAKES_PER_SECOND = 200;
+/** How long a dial goes on when nobody ends it sooner: what a dead address takes by itself (measured). */
+export const DIAL_GIVE_UP_MS = 30_000;
+/** Inbound handshakes under way at once, about 40 KB each: all that the handshake rate lets in until the slowest is given up. */
+export const HALF_OPEN_MAX = 1_024;
+/** Inbound connections whose handshake is done and that nobody has taken yet. */
+export const ARRIVALS_MAX = 256;
+/** Trust anchors kept for the next dial to the same key: each takes 0.1 ms to make and 1 KB to keep. */
+export const TRUSTS_CACHED_MAX = 1_024;
+/** Requests a second one identity may make on average. */
+export const REQUESTS_PER_SECOND = 200;
+/** Identities whose request rate a node remembers: four times its connections, so that hanging up does not reset the meter. */
+export const IDENTITIES_METERED_MAX = 4 * CONNECTIONS_MAX;
+/** Dialled connections a node holds: as many as it answers. */
+export const DIALLED_MAX = CONNECTIONS_MAX;
+/** The slowest transfer we wait for, in bytes a second: an eighth of what a relay grants a stranger (user guide, 64 KB/s). */
+export const TRANSFER_BYTES_PER_SECOND_MIN = 8 * KIB;
+/** Bytes of bulk written at once: larger writes are no faster (measured), and each must beat {@link STALL_TIMEOUT_MS} on a slow line. */
+export const BULK_CHUNK_BYTES = 64 * KIB;
+/** Two connections between the same peers that began within this time were dialled by both at once: a dial and a hello. */
+export const SIMULTANEOUS_OPEN_MS = DIAL_TIMEOUT_MS + HELLO_TIMEOUT_MS;
+/** How long the connection that lost against a second one must be quiet before it is closed, so that what was on its way arrives. */
+export const DUPLICATE_LINGER_MS = 2_000;
+/** The first pause after a failed dial; it doubles with each further failure. */
+export const DIAL_BACKOFF_MS = 1_000;
+/** The longest pause after failed dials. */
+export const DIAL_BACKOFF_MAX_MS = 5 * 60_000;
+/** Peers whose failed dials are remembered. */
+export const DIAL_FAILURES_MAX = 1_024;
+
+// Routing
+
+/** Peers per bucket (Kademlia 2.2, "k = 20"). */
+export const BUCKET_PEERS_MAX = 20;
+/** Contacts waiting for a place in one full bucket (Kademlia 4.1): enough for a third of it to die at once. */
+export const REPLACEMENTS_MAX = 8;
+/** A peer heard of within this is taken for alive: a newcomer cannot make us ping it. As long as an idle connection lives. */
+export const CONTACT_FRESH_MS = 60_000;
+/** Questions in flight per lookup (Kademlia 2.3, alpha). */
+export const LOOKUP_PARALLEL = 3;
+/** Failures in a row that remove a peer (user guide, `ping_failure_threshold`). */
+export const PING_FAILURES_MAX = 3;
+/** How long a pointer lives (user guide, `pointer_ttl_secs`). */
+export const POINTER_TTL_MS = 24 * 3_600_000;
+/** How often pointers are stored again (user guide, `republish_interval_secs`). */
+export const REPUBLISH_MS = 3_600_000;
+/** How often a bucket without lookups is refreshed (user guide, `bucket_refresh_interval_secs`). */
+export const BUCKET_REFRESH_MS = 3_600_000;
+/** Pointers a node keeps (user guide, `max_stored_pointers`). */
+export const POINTERS_MAX = 100_000;
+/** Provider records kept for one tessera: 72 fragments on as many holders, and room for those that moved. */
+export const PROVIDERS_PER_KEY_MAX = 128;
+/** Providers in one message, each with its holder's node record: as many as nodes; the rest is asked for with `skip`. */
+export const PROVIDERS_PER_MESSAGE_MAX = 20;
+/** Provider records kept of one holder. */
+export const PROVIDERS_PER_HOLDER_MAX = 20_000;
+/** How long one question of a lookup may take, dialling included; then the lookup goes on without that peer. */
+export const QUERY_TIMEOUT_MS = 4_000;
+/** How long a whole lookup may take; it answers with what it has. */
+export const LOOKUP_TIMEOUT_MS = 30_000;
+/** Questions one lookup may ask in all: far beyond log2 of any network, and an end for a lying one. */
+export const LOOKUP_QUESTIONS_MAX = 120;
+
+// Tesseras and fragments
+
+/** Bytes of one tessera's pack (user guide, "Maximum tessera size": 1 GB). */
+export const TESSERA_BYTES_MAX = 1_000_000_000;
+/** Packs below this are kept as whole copies (user guide, "Fragmentation tiers"). */
+export const MEDIUM_TIER_BYTES = 4 * MIB;
+/** Packs from this size on are cut into 48 + 24 (user guide, "Fragmentation tiers"). */
+export const LARGE_TIER_BYTES = 256 * MIB;
+/** Fragments of one tessera: the large tier's 48 + 24. */
+export const FRAGMENTS_MAX = 72;
+/** Different peers a tessera should reach at least (user guide, "replication factor of 7"). */
+export const REPLICATION_FACTOR = 7;
+/** Peers of one tessera in the same /24 or /48. */
+export const PEERS_PER_SUBNET_MAX = 2;
+/** One replica in this many may lie with an institution: 2 of 7 (Tesseras institutional nodes, "ceil(r / 3.5)"). */
+export const REPLICAS_PER_INSTITUTIONAL = 3.5;
+/** Files in one tessera: a MANIFEST of them stays near 10 MB. */
+export const TESSERA_FILES_MAX = 50_000;
+/** Bytes of a MANIFEST: 50,000 lines of 250 bytes. */
+export const MANIFEST_BYTES_MAX = 16 * MIB;
+/** Free bytes a store leaves to its machine (user guide, "Minimum free space"). */
+export const FREE_SPACE_MIN = 1 * GIB;
+/** Bytes one peer may owe (user guide, "Deficit allowance"). */
+export const DEFICIT_MAX = 256 * MIB;
+/** Bytes one peer may keep with us (user guide, "Per-peer limit"). */
+export const PER_PEER_MAX = 1 * GIB;
+/** Fragments a fetch has in flight at once: enough to fill the line from several holders, few enough for flat memory. */
+export const FETCH_PARALLEL = 6;
+/** Fragments asked for beyond those still needed, so that one slow holder does not hold up a fetch. */
+export const FETCH_SPARE = 2;
+/** Fragments in transfer at once (user guide, "Concurrent transfers"). */
+export const TRANSFERS_PARALLEL = 4;
+
+assert(
+  MESSAGE_BYTES_MAX >=
+    BUCKET_PEERS_MAX * NODE_RECORD_BYTES_MAX +
+      PROVIDERS_PER_MESSAGE_MAX *
+        (PROVIDER_RECORD_BYTES_MAX + NODE_RECORD_BYTES_MAX),
+  "an answer with k nodes and 20 providers fits in a message",
+);
+assert(
+  MESSAGE_BYTES_MAX >= PLAN_BYTES_MAX + NODE_RECORD_BYTES_MAX + KIB,
+  "a fragment's header with its plan fits in a message",
+);
+assert(
+  BULK_BYTES_MAX >= Math.ceil(TESSERA_BYTES_MAX / 48) &&
+    BULK_BYTES_MAX >= LARGE_TIER_BYTES / 16,
+  "every fragment fits in one bulk",
+);
+assert(POW_BITS_DEFAULT >= POW_BITS_MIN, "the default work is allowed");
+assert(
+  HALF_OPEN_MAX >= HANDSHAKES_PER_SECOND * HELLO_TIMEOUT_MS / 1_000,
+  "silent strangers at the admitted rate cannot fill every place for a handshake",
+);
+assert(
+  PROVIDERS_PER_KEY_MAX >= FRAGMENTS_MAX,
+  "every fragment may have a holder of its own",
+);

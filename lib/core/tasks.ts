@@ -1,0 +1,184 @@
+/** Waiting for several things at once, with limits, and without letting one float away. */
+import { abortError, codeOf, throwIfAborted } from "./error.ts";
+
+/**
+ * A scope for background work. Leaving it cancels and joins everything; the
+ * first failure cancels the rest and reaches the owner through {@link failed} and {@link stop}.
+ */
+export class Tasks implements AsyncDisposable {
+  readonly #controller = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #onParent: () => void;
+  readonly #parent: AbortSignal;
+  #failure: { readonly error: unknown } | undefined;
+  #reportFailure: (error: unknown) => void = () => {};
+  /** Resolves with the first failure that was not a cancellation; stays pending while all is well. */
+  readonly failed: Promise<unknown>;
+
+  constructor(parent: AbortSignal) {
+    this.#parent = parent;
+    this.#onParent = () => this.#controller.abort(abortError(parent));
+    if (parent.aborted) this.#onParent();
+    parent.addEventListener("abort", this.#onParent, { once: true });
+    this.failed = new Promise((resolve) => {
+      this.#reportFailure = resolve;
+    });
+  }
+
+  /** Aborts when the scope ends. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** How many tasks are running. */
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** Starts background work. A cancellation ends it quietly; any other failure ends the scope. */
+  spawn(work: (signal: AbortSignal) => Promise<void>): void {
+    if (this.signal.aborted) return;
+    const running = work(this.signal).catch((error) => {
+      if (codeOf(error) === "cancelled" || this.signal.aborted) return;
+      this.#failure ??= { error };
+      this.#reportFailure(error);
+      this.#controller.abort(error);
+    }).finally(() => {
+      this.#running.delete(running);
+    });
+    this.#running.add(running);
+  }
+
+  /** Cancels everything and waits for it. @throws the first failure, if there was one and no call before threw it */
+  async stop(): Promise<void> {
+    this.#parent.removeEventListener("abort", this.#onParent);
+    this.#controller.abort();
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    const failure = this.#failure;
+    // Told once: leaving the scope after stop() must not wrap the same failure in a SuppressedError.
+    this.#failure = undefined;
+    if (failure !== undefined) throw failure.error;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/**
+ * Runs `work` for every item, at most `parallel` at a time, and returns the results in order. The first
+ * failure cancels the others, waits for them and is thrown.
+ */
+export async function mapBounded<T, R>(
+  items: Iterable<T>,
+  parallel: number,
+  work: (item: T, signal: AbortSignal) => Promise<R>,
+  signal: AbortSignal,
+): Promise<R[]> {
+  const results: R[] = [];
+  await using scope = new Tasks(signal);
+  const source = items[Symbol.iterator]();
+  let index = 0;
+  const lane = async (laneSignal: AbortSignal): Promise<void> => {
+    for (;;) {
+      throwIfAborted(laneSignal);
+      const next = source.next();
+      if (next.done) return;
+      const at = index++;
+      results[at] = await work(next.value, laneSignal);
+    }
+  };
+  const lanes = Array.from({ length: Math.max(1, parallel) }, () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    scope.spawn(async (laneSignal) => {
+      try {
+        await lane(laneSignal);
+      } finally {
+        resolve();
+      }
+    });
+    return promise;
+  });
+  // A scope of an aborted parent starts no lane, so nobody would resolve them.
+  throwIfAborted(signal);
+  await Promise.all(lanes);
+  await scope.stop();
+  throwIfAborted(signal);
+  return results;
+}
+
+/** Lets at most `limit` holders in at a time, first come first served. */
+export class Semaphore {
+  #free: number;
+  readonly #queue: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.#free = limit;
+  }
+
+  /** How many wait. */
+  get waitingCount(): number {
+    return this.#queue.length;
+  }
+
+  /** Waits for a place; dispose what it returns to give the place back. */
+  async enter(signal: AbortSignal): Promise<Disposable> {
+    throwIfAborted(signal);
+    if (this.#free > 0) {
+      this.#free--;
+      return this.#place();
+    }
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#queue.splice(this.#queue.indexOf(admit), 1);
+        reject(abortError(signal));
+      };
+      const admit = (): void => {
+        signal.removeEventListener("abort", onAbort);
+        resolve();
+      };
+      this.#queue.push(admit);
+      signal.addEventListener("abort", onAbort, { once: true });
+    });
+    return this.#place();
+  }
+
+  #place(): Disposable {
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!held) return;
+        held = false;
+        const next = this.#queue.shift();
+        if (next === undefined) this.#free++;
+        else next();
+      },
+    };
+  }
+}
+
+/** Settles with the promise, or rejects as soon as the signal aborts; the promise's late result goes to `late`. */
+export function orAbort<T>(
+  promise: Promise<T>,
+  signal: AbortSignal,
+  late?: (value: T) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    let over = false;
+    const onAbort = (): void => {
+      over = true;
+      reject(abortError(signal));
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    promise.then((value) => {
+      if (over) return late?.(value);
+      signal.removeEventListener("abort", onAbort);
+      resolve(value);
+    }, (error) => {
+      if (over) return;
+      signal.removeEventListener("abort", onAbort);
+      reject(error);
+    });
+  });
+}
