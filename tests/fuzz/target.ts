@@ -1,0 +1,19 @@
+/** What a fuzz target is: a reader of untrusted bytes, and what it promises. */
+import type { ErrorCode } from "@tesseras/core";
+
+/** One reader under fuzzing. */
+export type FuzzTarget = {
+  /** Folder and reader, such as `wire/decodeMessage`. */
+  readonly name: string;
+  /** Inputs to start from: good ones reach further than noise. */
+  readonly corpus: readonly Uint8Array[];
+  /** Every code it may refuse with; anything else it throws is a find. */
+  readonly refuses: readonly ErrorCode[];
+  /**
+   * Whether an accepted input is written back byte for byte. Readers that ignore unknown fields do not; for them what is
+   * written back must read and write to itself.
+   */
+  readonly isExact: boolean;
+  /** Reads the bytes and writes what it read back. Must leave the argument as it was. */
+  readonly rewrite: (bytes: Uint8Array) => Uint8Array;
+};
