@@ -1,0 +1,31 @@
+/**
+ * What every participant does: answer, look up, join, publish and fetch.
+ *
+ * @module
+ */
+export {
+  fetch,
+  type FetchEvent,
+  type FetchParts,
+  type FetchReport,
+} from "./fetch.ts";
+export { find, findNodes, type FindOptions, type Found } from "./find.ts";
+export {
+  type Entry,
+  join,
+  type JoinReport,
+  refreshForever,
+  savedPeers,
+  savePeers,
+  savePeersForever,
+} from "./join.ts";
+export { Node, type NodeOptions } from "./node.ts";
+export {
+  findProviders,
+  type Provider,
+  storeProviders,
+  type StoreReport,
+} from "./pointers.ts";
+export { publish, type PublishReport } from "./publish.ts";
+export type { PublishEvent, PublishParts } from "./sender.ts";
+export type { Handle, Handlers, Role } from "./role.ts";

@@ -1,0 +1,258 @@
+/** Hands the fragments of a plan to their holders. */
+import type { Archive } from "@tesseras/archive";
+import {
+  codeOf,
+  keyOf,
+  keyOfTessera,
+  mapBounded,
+  messageOf,
+  type NodeId,
+  TesserasError,
+} from "@tesseras/core";
+import {
+  FRAGMENTS_MAX,
+  REPLICATION_FACTOR,
+  TRANSFERS_PARALLEL,
+} from "@tesseras/core/limits";
+import { type Candidate, place } from "@tesseras/kad";
+import { transferTimeoutMs } from "@tesseras/net";
+import type { State } from "@tesseras/state";
+import type { Plan } from "@tesseras/tessera";
+import { CAPABILITIES, type NodeRecord } from "@tesseras/wire";
+import type { Node } from "./node.ts";
+import type { Provider } from "./pointers.ts";
+import { fragmentBulk } from "./transfer.ts";
+
+/** What happens while a tessera is published. */
+export type PublishEvent =
+  | {
+    readonly type: "peers";
+    readonly candidateCount: number;
+    readonly hops: number;
+  }
+  | {
+    readonly type: "sent";
+    readonly index: number;
+    readonly holder: NodeId;
+    readonly bytes: number;
+    readonly sentBytes: number;
+    readonly totalBytes: number;
+  }
+  | {
+    readonly type: "retry";
+    readonly index: number;
+    readonly holder: NodeId;
+    readonly reason: string;
+  }
+  | { readonly type: "announced"; readonly keeperCount: number };
+
+/** What a publish works with. */
+export type PublishParts = {
+  readonly node: Node;
+  /** Where the fragments come from. */
+  readonly archive: Pick<Archive, "openFragment">;
+  readonly state: State;
+  /** Peers of one subnet per tessera; `undefined` on a cluster of one machine. */
+  readonly subnetLimit: number | undefined;
+  readonly parallel?: number;
+};
+
+/** Hands out fragments to holders, a few at a time, and moves on when one refuses. */
+export class Sender {
+  readonly #parts: PublishParts;
+  readonly #plan: Plan;
+  readonly #candidates: readonly NodeRecord[];
+  readonly #held: Map<number, NodeRecord>;
+  /** Peers that failed once: not asked again for a fragment they were not assigned. */
+  readonly #refused = new Set<string>();
+  #spare: NodeRecord[] = [];
+  #problem = "nobody may take more under the placement rules";
+  #sentBytes = 0;
+  #totalBytes = 0;
+
+  constructor(
+    parts: PublishParts,
+    plan: Plan,
+    candidates: readonly NodeRecord[],
+    held: Map<number, NodeRecord>,
+  ) {
+    this.#parts = parts;
+    this.#plan = plan;
+    this.#candidates = candidates;
+    this.#held = held;
+  }
+
+  /** Whether every fragment is the pack itself (the small tier). */
+  get #wholeCopies(): boolean {
+    return this.#plan.dataCount === 1;
+  }
+
+  /** Sends fragments until each has a holder or nobody is left to ask. @returns the bytes sent @throws `tooFew` */
+  async all(
+    indices: readonly number[],
+    onSent: (event: PublishEvent, provider?: Provider) => void,
+    signal: AbortSignal,
+  ): Promise<number> {
+    this.#totalBytes = indices.length * this.#plan.shardBytes;
+    await mapBounded(
+      this.#assign(indices),
+      this.#parts.parallel ?? TRANSFERS_PARALLEL,
+      (assigned, laneSignal) => this.#one(assigned, onSent, laneSignal),
+      signal,
+    );
+    if (this.#held.size < this.#plan.dataCount) {
+      throw new TesserasError(
+        "tooFew",
+        `Cannot publish: ${this.#held.size} of ${this.#plan.fragments.length} fragments found a holder among ${this.#candidates.length} peers, ${this.#plan.dataCount} are needed to rebuild; ${this.#problem}. What was placed stays: publish again to go on`,
+      );
+    }
+    return this.#sentBytes;
+  }
+
+  /** Who gets what first, in the order of sending: holders take turns, so that lanes do not all wait for the same one. */
+  #assign(
+    indices: readonly number[],
+  ): { readonly index: number; readonly first: NodeRecord | undefined }[] {
+    const byId = new Map(
+      [...this.#held.values()].map((record) => [keyOf(record.id), record]),
+    );
+    const { assignments, spare } = place<NodeRecord>(
+      indices,
+      this.#candidates.map(candidate),
+      {
+        key: keyOfTessera(this.#plan.tesseraId),
+        subnetLimit: this.#parts.subnetLimit,
+        replicationFactor: REPLICATION_FACTOR,
+        perPeerMax: this.#wholeCopies ? 1 : FRAGMENTS_MAX,
+        // With coded fragments, who holds some may get more when peers are scarce.
+        holders: this.#wholeCopies ? [...byId.values()].map(candidate) : [],
+      },
+    );
+    this.#spare = spare;
+    return indices.map((index) => ({ index, first: assignments.get(index) }));
+  }
+
+  /** Sends one fragment to its holder, or to another that takes it. */
+  async #one(
+    { index, first }: {
+      readonly index: number;
+      readonly first: NodeRecord | undefined;
+    },
+    onSent: (event: PublishEvent, provider?: Provider) => void,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const tried = new Set<string>();
+    for (
+      let holder = first;
+      holder !== undefined;
+      holder = this.#another(tried)
+    ) {
+      tried.add(keyOf(holder.id));
+      try {
+        const provider = await this.#send(index, holder, signal);
+        this.#held.set(index, holder);
+        this.#sentBytes += this.#plan.shardBytes;
+        onSent({
+          type: "sent",
+          index,
+          holder: holder.id,
+          bytes: this.#plan.shardBytes,
+          sentBytes: this.#sentBytes,
+          totalBytes: this.#totalBytes,
+        }, provider);
+        return;
+      } catch (error) {
+        if (signal.aborted || codeOf(error) === undefined) throw error;
+        this.#problem = messageOf(error);
+        this.#refused.add(keyOf(holder.id));
+        onSent({
+          type: "retry",
+          index,
+          holder: holder.id,
+          reason: this.#problem,
+        });
+      }
+    }
+  }
+
+  /**
+   * Somebody else for a fragment: a spare peer, which keeps every placement rule; then, for coded fragments, the
+   * holder with the fewest. A second whole copy on one disk would protect nobody.
+   */
+  #another(tried: ReadonlySet<string>): NodeRecord | undefined {
+    const fits = (peer: NodeRecord): boolean =>
+      !tried.has(keyOf(peer.id)) && !this.#refused.has(keyOf(peer.id));
+    const spareAt = this.#spare.findIndex(fits);
+    if (spareAt >= 0) return this.#spare.splice(spareAt, 1)[0];
+    if (this.#wholeCopies) return undefined;
+    const load = new Map<string, number>();
+    for (const { id } of this.#held.values()) {
+      load.set(keyOf(id), (load.get(keyOf(id)) ?? 0) + 1);
+    }
+    const loadOf = (peer: NodeRecord): number => load.get(keyOf(peer.id)) ?? 0;
+    return [...new Set(this.#held.values())].filter(fits)
+      .sort((a, b) => loadOf(a) - loadOf(b))[0];
+  }
+
+  async #send(
+    index: number,
+    holder: NodeRecord,
+    signal: AbortSignal,
+  ): Promise<Provider> {
+    const { node, archive, state } = this.#parts;
+    await using fragment = await archive.openFragment(
+      this.#plan,
+      index,
+      signal,
+    );
+    if (fragment === undefined) {
+      throw new TesserasError(
+        "missing",
+        `Cannot send fragment ${index}: it is not on this disk`,
+      );
+    }
+    using deadline = node.runtime.clock.deadline(
+      transferTimeoutMs(fragment.bytes),
+      signal,
+    );
+    const { response } = await node.ask(
+      holder,
+      {
+        type: "put_fragment",
+        plan: this.#plan.bytes,
+        index,
+        bulk: fragment.bytes,
+      },
+      { bulk: fragmentBulk(fragment) },
+      deadline.signal,
+    );
+    const record = node.records.provider(
+      response.provider,
+      node.runtime.clock.nowMs(),
+    );
+    if (
+      keyOf(record.holder) !== keyOf(holder.id) ||
+      keyOf(record.planHash) !== keyOf(this.#plan.hash) ||
+      !record.indices.includes(index)
+    ) {
+      throw new TesserasError(
+        "forged",
+        `Cannot count fragment ${index} as kept: the holder signed for something else`,
+      );
+    }
+    await state.putPlacements([{
+      planHash: this.#plan.hash,
+      index,
+      holder: holder.id,
+      record: holder.bytes,
+      ackedAtMs: node.runtime.clock.nowMs(),
+    }], signal);
+    return { record, holder };
+  }
+}
+
+function candidate(contact: NodeRecord): Candidate<NodeRecord> {
+  const institutional =
+    (contact.capabilities & CAPABILITIES.INSTITUTIONAL) !== 0;
+  return { contact, institutional };
+}

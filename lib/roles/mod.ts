@@ -1,0 +1,8 @@
+/**
+ * What a node may offer to others. A program plays one or more of these roles; `tesd` plays them all.
+ *
+ * @module
+ */
+export { bootstrapRole } from "./bootstrap.ts";
+export { type DhtOptions, dhtRole } from "./dht.ts";
+export { type StoreOptions, storeRole } from "./store.ts";
