@@ -29,24 +29,7 @@ export function blake3Wat(): string {
 function entries(): string {
   const zero = i32(0);
   return lines([
-    entry(
-      "chunks",
-      ["at", "groups", "counter", "counterHigh", "flags", "out"],
-      [
-        "hash4",
-        get("at"),
-        i32(CHUNK_BYTES),
-        i32(CHUNK_BYTES / BLOCK_BYTES),
-        get("groups"),
-        get("counter"),
-        get("counterHigh"),
-        i32(1),
-        get("flags"),
-        i32(FLAGS.chunkStart),
-        i32(FLAGS.chunkEnd),
-        get("out"),
-      ],
-    ),
+    manyChunks(),
     entry("parents", ["at", "groups", "flags", "out"], [
       "hash4",
       get("at"),
@@ -88,6 +71,28 @@ function entries(): string {
       zero,
     ]),
   ]);
+}
+
+/** Four chunks at a time. */
+function manyChunks(): string {
+  return entry(
+    "chunks",
+    ["at", "groups", "counter", "counterHigh", "flags", "out"],
+    [
+      "hash4",
+      get("at"),
+      i32(CHUNK_BYTES),
+      i32(CHUNK_BYTES / BLOCK_BYTES),
+      get("groups"),
+      get("counter"),
+      get("counterHigh"),
+      i32(1),
+      get("flags"),
+      i32(FLAGS.chunkStart),
+      i32(FLAGS.chunkEnd),
+      get("out"),
+    ],
+  );
 }
 
 function entry(

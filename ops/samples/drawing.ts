@@ -169,7 +169,16 @@ function person(
     "#3a2a24",
     5,
   );
-  const hair = stroke(
+  return body + limbs + face + hairOf({ x, head, unit, dress });
+}
+
+function hairOf({ x, head, unit, dress }: {
+  readonly x: number;
+  readonly head: number;
+  readonly unit: number;
+  readonly dress: boolean;
+}): string {
+  return stroke(
     dress
       ? `M${x - 28 * unit} ${head + 26 * unit} C${x - 44 * unit} ${
         head - 50 * unit
@@ -182,7 +191,6 @@ function person(
     dress ? "#6a3c1f" : "#3a2a24",
     8,
   );
-  return body + limbs + face + hair;
 }
 
 function dog(): string {

@@ -1,0 +1,94 @@
+/** `deno task cluster`: a local network as one command. */
+import { resolve } from "node:path";
+import { codeOf, messageOf, TesserasError } from "@tesseras/core";
+import { parseArgs } from "@std/cli/parse-args";
+import { Cluster, type ClusterShape, DEFAULT_SHAPE } from "./cluster.ts";
+
+const HELP = `Starts a local network and keeps it until Ctrl-C
+
+Usage: deno task cluster [--nodes N] [--dir DIR]
+
+Options:
+  --nodes N   Processes in all, at least 5 [default: 12: 2 bootstrap, 1 dht, 8 store, 1 node]
+  --dir DIR   Where the nodes keep their data [default: a new temporary folder, removed at the end]
+  --help      Print this help`;
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
+
+async function main(args: readonly string[]): Promise<number> {
+  try {
+    const parsed = parseArgs(args, {
+      boolean: ["help"],
+      string: ["nodes", "dir"],
+      unknown: (flag) => {
+        throw new TesserasError(
+          "unusable",
+          `Cannot start a cluster: ${flag} is not known; see --help`,
+        );
+      },
+    });
+    if (parsed.help) {
+      console.log(HELP);
+      return 0;
+    }
+    const shape = shapeOf(parsed.nodes);
+    const given = typeof parsed.dir === "string" ? parsed.dir : undefined;
+    const dir = given === undefined
+      ? await Deno.makeTempDir({ prefix: "tesseras-cluster-" })
+      : resolve(given);
+    try {
+      return await keep(dir, shape);
+    } finally {
+      if (given === undefined) await Deno.remove(dir, { recursive: true });
+    }
+  } catch (error) {
+    if (codeOf(error) === "cancelled") return 0;
+    if (codeOf(error) === undefined) throw error;
+    console.error(`cluster: ${messageOf(error)}`);
+    return codeOf(error) === "unusable" ? 2 : 1;
+  }
+}
+
+async function keep(dir: string, shape: ClusterShape): Promise<number> {
+  const stop = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(name, () => stop.abort());
+  }
+  await using cluster = await Cluster.start(
+    dir,
+    shape,
+    ({ name, id, address, pid }) =>
+      console.log(
+        `${name.padEnd(12)} ${address.padEnd(21)} ${id} pid ${pid}`,
+      ),
+    stop.signal,
+  );
+  console.log(
+    `cluster ready: ${cluster.infos.length} processes, ${dir}/cluster.json`,
+  );
+  const stopped = new Promise<undefined>((end) => {
+    if (stop.signal.aborted) end(undefined);
+    stop.signal.addEventListener("abort", () => end(undefined));
+  });
+  const dead = await Promise.race([stopped, cluster.died]);
+  if (dead === undefined) return 0;
+  const { code, signal } = await dead.status;
+  console.error(
+    `cluster: ${dead.spec.name} ended by itself (${
+      signal ?? `exit code ${code}`
+    }); stopping the others; its log is ${dead.spec.dataDir}.log`,
+  );
+  return 1;
+}
+
+function shapeOf(nodes: unknown): ClusterShape {
+  if (nodes === undefined || nodes === "") return DEFAULT_SHAPE;
+  const count = Number(nodes);
+  if (!Number.isSafeInteger(count) || count < 5 || count > 200) {
+    throw new TesserasError(
+      "unusable",
+      `Cannot start ${nodes} nodes: wanted a whole number from 5 to 200`,
+    );
+  }
+  return { ...DEFAULT_SHAPE, store: count - 4 };
+}
