@@ -105,6 +105,10 @@ export async function created(
   return await archive.create(order, keys, () => {}, never);
 }
 
+/** The sample memories of the project. */
+export const SAMPLES = new URL("samples/family_sunday", import.meta.url)
+  .pathname;
+
 /** A few memories of every kind that matters here. */
 export const SUNDAY = {
   "garden.jpg": photo(),

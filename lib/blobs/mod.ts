@@ -1,0 +1,17 @@
+/**
+ * Bytes kept by their hash: the port, and the implementation in memory. The one on disk has an entry of its own,
+ * `@tesseras/blobs/disk`.
+ *
+ * @module
+ */
+export {
+  type BlobEntry,
+  type BlobHealth,
+  type BlobReader,
+  type Blobs,
+  type BlobWriter,
+  readAll,
+  type Scratch,
+  verify,
+} from "./blobs.ts";
+export { MemoryBlobs, type MemoryBlobsOptions } from "./memory.ts";

@@ -1,0 +1,124 @@
+/** State in libSQL, held to the contract in both of its threads; its refusals, limits, a full disk. Takes longer than most: every test makes a database. */
+import { createClient } from "@libsql/client/sqlite3";
+import type { ErrorCode } from "@tesseras/core";
+import { assertEquals, assertRejectsCode } from "@tesseras/testing";
+import { runOnTinyDisk } from "@tesseras/testing/children";
+import { stateContract } from "@tesseras/testing/state";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { openLibsqlState } from "./libsql.ts";
+import type { State } from "./state.ts";
+
+const { signal } = new AbortController();
+
+async function openFresh(worker: boolean): Promise<State> {
+  const folder = await Deno.makeTempDir({ prefix: "tesseras state #1 %20 " });
+  const url = pathToFileURL(join(folder, "db", "tesseras.db")).href;
+  const state = await openLibsqlState({ url, worker }, signal);
+  const dispose = state[Symbol.asyncDispose].bind(state);
+  return Object.assign(state, {
+    async [Symbol.asyncDispose]() {
+      await dispose();
+      await Deno.remove(folder, { recursive: true });
+    },
+  });
+}
+
+stateContract("libSQL in this thread", () => openFresh(false));
+stateContract("libSQL in a thread of its own", () => openFresh(true));
+
+async function withFolder(
+  test: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = await Deno.makeTempDir({ prefix: "tesseras_state_" });
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("the database and its companions are for their owner's eyes only", () =>
+  withFolder(async (folder) => {
+    const home = join(folder, "db");
+    const url = pathToFileURL(join(home, "tesseras.db")).href;
+    await using state = await openLibsqlState({ url, worker: false }, signal);
+    await state.putValue("a", Uint8Array.of(1), signal);
+    assertEquals((await Deno.stat(home)).mode! & 0o777, 0o700);
+    const names = [...Deno.readDirSync(home)].map((entry) => entry.name).sort();
+    assertEquals(names, ["tesseras.db", "tesseras.db-shm", "tesseras.db-wal"]);
+    for (const name of names) {
+      assertEquals((await Deno.stat(join(home, name))).mode! & 0o777, 0o600);
+    }
+  }));
+
+for (const worker of [false, true]) {
+  const where = worker ? "a thread of its own" : "this thread";
+
+  Deno.test(`what cannot be opened in ${where} is told in one sentence`, () =>
+    withFolder(async (folder) => {
+      const url = (name: string) => pathToFileURL(join(folder, name)).href;
+      const refused = (url: string, code: ErrorCode, saw: RegExp) =>
+        assertRejectsCode(openLibsqlState({ url, worker }, signal), code, saw);
+      await Deno.writeTextFile(join(folder, "text"), "x".repeat(5_000));
+      await refused(url("text"), "corrupt", /it is not a database/);
+      await refused(url("text/db"), "unusable", /Cannot create database/);
+      await refused("http://127.0.0.1:8080", "unusable", /wanted a file: URL/);
+      await refused("file://elsewhere/a.db", "unusable", /Cannot/);
+      const gone = AbortSignal.abort();
+      await assertRejectsCode(
+        openLibsqlState({ url: url("new"), worker }, gone),
+        "cancelled",
+      );
+    }));
+
+  Deno.test(`a database of a newer version is left alone in ${where}`, () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "tesseras.db");
+      const url = pathToFileURL(path).href;
+      const client = createClient({ url });
+      await client.execute("PRAGMA user_version = 999");
+      client.close();
+      await assertRejectsCode(
+        openLibsqlState({ url, worker }, signal),
+        "unusable",
+        /written by a newer version of Tesseras \(schema 999, this one knows \d+\)/,
+      );
+    }));
+
+  Deno.test(`a state in ${where} finishes its writes before it closes, and then refuses`, () =>
+    withFolder(async (folder) => {
+      const url = pathToFileURL(join(folder, "tesseras.db")).href;
+      const state = await openLibsqlState({ url, worker }, signal);
+      const write = state.putValue("last", Uint8Array.of(1), signal);
+      await state[Symbol.asyncDispose]();
+      await write;
+      await assertRejectsCode(state.tesseras(signal), "cancelled");
+      await state[Symbol.asyncDispose]();
+      await using again = await openLibsqlState({ url, worker }, signal);
+      assertEquals(await again.value("last", signal), Uint8Array.of(1));
+    }));
+}
+
+Deno.test("no more than 4,096 calls wait for the thread", () =>
+  withFolder(async (folder) => {
+    const url = pathToFileURL(join(folder, "tesseras.db")).href;
+    await using state = await openLibsqlState({ url, worker: true }, signal);
+    const calls = Array.from({ length: 4_097 }, () => state.value("a", signal));
+    const last = calls.pop()!;
+    await assertRejectsCode(last, "overloaded", /4096 calls/);
+    await Promise.all(calls);
+    assertEquals(await state.value("a", signal), undefined);
+  }));
+
+Deno.test("a full disk is told as such, and what was acknowledged is there", async () => {
+  const output = await runOnTinyDisk(
+    new URL("./libsql_full_for_tests.ts", import.meta.url),
+  );
+  if (output === undefined) return;
+  assertEquals(JSON.parse(output), {
+    failure: "diskFull",
+    keptSome: true,
+    allPresent: true,
+  });
+});

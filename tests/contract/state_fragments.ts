@@ -1,0 +1,149 @@
+/** What every State must do with plans, fragments and where they went. */
+import { toHex } from "@tesseras/core";
+import type { FragmentRow } from "@tesseras/state";
+import { assertEquals, assertRejectsCode } from "@tesseras/testing";
+import { type Claims, hexes } from "./state_rows.ts";
+
+const { signal } = new AbortController();
+
+/** What is claimed about plans and fragments. */
+export const fragmentClaims: Claims = {
+  "gives back plans, one or all of a tessera": async (s, rows) => {
+    const plan = rows.plan();
+    const second = rows.plan({ tesseraId: plan.tesseraId });
+    for (const each of [plan, second, plan, rows.plan()]) {
+      await s.putPlan(each, signal);
+    }
+    assertEquals(await s.plan(plan.hash, signal), plan);
+    assertEquals(await s.plan(rows.hash(), signal), undefined);
+    assertEquals(
+      hexes((await s.plansOf(plan.tesseraId, signal)).map((row) => row.hash)),
+      hexes([plan.hash, second.hash]),
+    );
+  },
+
+  "gives back a fragment, and stores it once": async (s, rows) => {
+    const plan = rows.plan();
+    await s.putPlan(plan, signal);
+    const row = rows.fragment(plan, { index: 71 });
+    assertEquals(await s.putFragment(row, signal), "stored");
+    assertEquals(
+      await s.putFragment({ ...row, bytes: 1, owner: undefined }, signal),
+      "exists",
+    );
+    assertEquals(await s.fragment(plan.hash, 71, signal), row);
+    assertEquals(await s.fragment(plan.hash, 70, signal), undefined);
+    assertEquals(await s.references(row.blob, signal), 1);
+  },
+
+  "refuses a fragment whose plan is not kept": async (s, rows) => {
+    const row = rows.fragment(rows.plan());
+    await assertRejectsCode(s.putFragment(row, signal), "absent", /plan/);
+    assertEquals(await s.references(row.blob, signal), 0);
+  },
+
+  "pages through fragments without gap or repetition": async (s, rows) => {
+    const keys: string[] = [];
+    for (const plan of [rows.plan(), rows.plan(), rows.plan()]) {
+      await s.putPlan(plan, signal);
+      for (const index of [10, 0, 9, 71]) {
+        await s.putFragment(rows.fragment(plan, { index }), signal);
+        keys.push(`${toHex(plan.hash)} ${String(index).padStart(2, "0")}`);
+      }
+    }
+    const seen: string[] = [];
+    let after: FragmentRow | undefined;
+    for (;;) {
+      const page = await s.fragments(after, 5, signal);
+      if (page.length === 0) break;
+      for (const row of page) {
+        seen.push(
+          `${toHex(row.planHash)} ${String(row.index).padStart(2, "0")}`,
+        );
+      }
+      after = page.at(-1);
+    }
+    assertEquals(seen, keys.sort());
+  },
+
+  "counts the bytes of every peer, and never its own": async (s, rows) => {
+    const plan = rows.plan();
+    await s.putPlan(plan, signal);
+    const [ann, ben] = [rows.node(), rows.node()];
+    const owners = [ann, ben, ann, undefined];
+    for (const [index, owner] of owners.entries()) {
+      const bytes = 10 ** index;
+      await s.putFragment(
+        rows.fragment(plan, { index, owner, bytes }),
+        signal,
+      );
+    }
+    assertEquals(await s.storedBytes(ann, signal), 101);
+    assertEquals(await s.storedBytes(ben, signal), 10);
+    assertEquals(await s.storedBytes(rows.node(), signal), 0);
+    assertEquals(await s.storedBytes(undefined, signal), 111);
+  },
+
+  "releases a fragment's blob with its last reference, and its plan with its last fragment":
+    async (s, rows) => {
+      const plan = rows.plan();
+      await s.putPlan(plan, signal);
+      const first = rows.fragment(plan);
+      const second = rows.fragment(plan, { index: 1, blob: first.blob });
+      await s.putFragment(first, signal);
+      await s.putFragment(second, signal);
+      assertEquals(await s.removeFragment(plan.hash, 0, signal), []);
+      assertEquals(await s.plan(plan.hash, signal), plan);
+      assertEquals(await s.removeFragment(plan.hash, 1, signal), [first.blob]);
+      assertEquals(await s.removeFragment(plan.hash, 1, signal), []);
+      assertEquals(await s.plan(plan.hash, signal), undefined);
+      assertEquals(await s.storedBytes(undefined, signal), 0);
+    },
+
+  "keeps the plan of a tessera of ours without fragments": async (s, rows) => {
+    const row = rows.tessera();
+    const plan = rows.plan({ tesseraId: row.id });
+    await s.addTessera(row, [], signal);
+    await s.putPlan(plan, signal);
+    const staged = rows.fragment(plan, { owner: undefined });
+    await s.putFragment(staged, signal);
+    await s.removeFragment(plan.hash, 0, signal);
+    assertEquals(await s.plan(plan.hash, signal), plan);
+  },
+};
+
+/** What is claimed about placements and publications. */
+export const publicationClaims: Claims = {
+  "gives back placements, the latest of a holder": async (s, rows) => {
+    const planHash = rows.hash();
+    const holder = rows.node();
+    const placed = (index: number, ackedAtMs: number) => ({
+      planHash,
+      index,
+      holder,
+      record: rows.bytes(40),
+      ackedAtMs,
+    });
+    const other = { ...placed(0, 1), planHash: rows.hash() };
+    const [late, zero] = [placed(2, 9), placed(0, 1)];
+    await s.putPlacements([placed(2, 1), zero, other], signal);
+    await s.putPlacements([late], signal);
+    await s.putPlacements([], signal);
+    assertEquals(await s.placements(planHash, signal), [zero, late]);
+  },
+
+  "remembers how far a publication is": async (s, rows) => {
+    const row = {
+      tesseraId: rows.id(),
+      planHash: rows.hash(),
+      state: "publishing",
+      updatedAtMs: 1,
+    } as const;
+    await s.putPublication(row, signal);
+    const healthy = { ...row, state: "healthy", updatedAtMs: 2 } as const;
+    await s.putPublication(healthy, signal);
+    assertEquals(await s.publication(row.tesseraId, signal), healthy);
+    assertEquals(await s.publications(signal), [healthy]);
+    assertEquals(await s.publication(rows.id(), signal), undefined);
+  },
+};
