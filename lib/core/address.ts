@@ -33,7 +33,9 @@ export function parseAddress(text: string): Address {
 export function splitHostPort(
   text: string,
 ): { readonly host: string; readonly port: number } {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  // A name has no spaces, controls or "@": "id@host" must not pass as the name of a host.
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s\p{Cc}:[\]@/]+)):(\d{1,5})$/u
+    .exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
   if (host === undefined || !(port <= 65535)) {
@@ -59,21 +61,21 @@ export function canonicalIp(text: string): string | undefined {
   return compressIpv6(groups);
 }
 
-/** The network an address belongs to for diversity rules: /24 of IPv4, /48 of IPv6. */
+/** The network an address belongs to for diversity rules: /24 of IPv4, /48 of IPv6. Takes what {@link canonicalIp} gives. */
 export function subnetOf(ip: string): string {
   if (isIPv4(ip)) return ip.split(".").slice(0, 3).join(".") + ".0/24";
   const groups = ipv6Groups(ip).slice(0, 3);
   return groups.map((g) => g.toString(16)).join(":") + "::/48";
 }
 
-/** The network one machine or household answers for: the address itself for IPv4, the /64 for IPv6, whose owner has 2^64 addresses. */
+/** The network one machine or household answers for: the address itself for IPv4, the /64 for IPv6, whose owner has 2^64 addresses. Takes what {@link canonicalIp} gives. */
 export function hostNetworkOf(ip: string): string {
   if (isIPv4(ip)) return ip;
   const groups = ipv6Groups(ip).slice(0, 4);
   return groups.map((g) => g.toString(16)).join(":") + "::/64";
 }
 
-/** Whether an address can only be reached from this machine or its local network (RFC 1122, 1918, 3927, 4193, 4291, 6598). */
+/** Whether an address can only be reached from this machine or its local network (RFC 1122, 1918, 3927, 4193, 4291, 6598). Takes what {@link canonicalIp} gives. */
 export function isPrivateIp(ip: string): boolean {
   if (isIPv4(ip)) {
     const [a, b] = ip.split(".").map(Number) as [number, number];

@@ -1,6 +1,6 @@
 /** Time as a port: the system's for real, a virtual one that a simulation moves. */
 import { setImmediate } from "node:timers";
-import { abortError, assert, TesserasError, throwIfAborted } from "./error.ts";
+import { abortError, assert, TesserasError } from "./error.ts";
 
 /** A clock and its alarm. */
 export interface Clock {
@@ -38,7 +38,7 @@ export function clockOf(alarm: Alarm): Clock {
 }
 
 function sleep(alarm: Alarm, ms: number, signal: AbortSignal): Promise<void> {
-  throwIfAborted(signal);
+  if (signal.aborted) return Promise.reject(abortError(signal));
   return new Promise((resolve, reject) => {
     const stop = alarm.after(ms, () => {
       signal.removeEventListener("abort", onAbort);
@@ -54,14 +54,17 @@ function sleep(alarm: Alarm, ms: number, signal: AbortSignal): Promise<void> {
 
 function deadline(alarm: Alarm, ms: number, parent: AbortSignal): Deadline {
   const controller = new AbortController();
-  const onParent = (): void => controller.abort(abortError(parent));
-  if (parent.aborted) onParent();
+  if (parent.aborted) controller.abort(abortError(parent));
   const stop = alarm.after(ms, () => {
     parent.removeEventListener("abort", onParent);
     controller.abort(
       new TesserasError("timeout", `No answer within ${ms} ms`),
     );
   });
+  const onParent = (): void => {
+    stop();
+    controller.abort(abortError(parent));
+  };
   parent.addEventListener("abort", onParent, { once: true });
   return {
     signal: controller.signal,
@@ -75,9 +78,12 @@ function deadline(alarm: Alarm, ms: number, parent: AbortSignal): Deadline {
 type Timer = {
   readonly atMs: number;
   readonly order: number;
-  readonly callback: () => void;
-  cancelled: boolean;
+  /** `undefined` once it fired or was cancelled, so that a long alarm keeps nothing alive. */
+  callback: (() => void) | undefined;
 };
+
+/** Cancelled timers are swept when they are this many and more than half of all: most deadlines are met. */
+const CANCELLED_MIN = 64;
 
 /**
  * A clock that stands still until it is moved. Timers fire in order of time,
@@ -88,7 +94,8 @@ export class VirtualClock implements Clock {
   #nowMs: number;
   readonly #startMs: number;
   #order = 0;
-  readonly #heap: Timer[] = [];
+  #heap: Timer[] = [];
+  #cancelledCount = 0;
   readonly #clock: Clock;
 
   /** @param startMs what {@link nowMs} says at first, in Unix milliseconds */
@@ -124,6 +131,11 @@ export class VirtualClock implements Clock {
     return this.#after(ms, callback);
   }
 
+  /** How many timers wait, with those whose cancellation has not been swept yet. */
+  get timerCount(): number {
+    return this.#heap.length;
+  }
+
   /** Moves time until the promise settles, and returns what it gives. Fails when nothing is left to happen. */
   async run<T>(promise: Promise<T>): Promise<T> {
     let settled = false;
@@ -134,7 +146,7 @@ export class VirtualClock implements Clock {
     await reactions();
     while (!settled) {
       assert(
-        this.#fireNext(Infinity),
+        this.#fireNext(Number.MAX_VALUE),
         "the simulation waits for something that no timer will bring",
       );
       await reactions();
@@ -155,12 +167,24 @@ export class VirtualClock implements Clock {
       atMs: this.#nowMs + Math.max(0, ms),
       order: this.#order++,
       callback,
-      cancelled: false,
     };
+    assert(!Number.isNaN(timer.atMs), "a timer knows when it is due");
     push(this.#heap, timer);
     return () => {
-      timer.cancelled = true;
+      if (timer.callback === undefined) return;
+      timer.callback = undefined;
+      this.#cancelledCount++;
+      this.#sweep();
     };
+  }
+
+  #sweep(): void {
+    if (this.#cancelledCount < CANCELLED_MIN) return;
+    if (2 * this.#cancelledCount <= this.#heap.length) return;
+    const left = this.#heap.filter((timer) => timer.callback !== undefined);
+    // A sorted array is a heap.
+    this.#heap = left.sort((a, b) => before(a, b) ? -1 : 1);
+    this.#cancelledCount = 0;
   }
 
   #fireNext(untilMs: number): boolean {
@@ -168,9 +192,14 @@ export class VirtualClock implements Clock {
       const next = this.#heap[0];
       if (next === undefined || next.atMs > untilMs) return false;
       pop(this.#heap);
-      if (next.cancelled) continue;
+      const { callback } = next;
+      if (callback === undefined) {
+        this.#cancelledCount--;
+        continue;
+      }
+      next.callback = undefined;
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
-      next.callback();
+      callback();
       return true;
     }
   }

@@ -1,5 +1,7 @@
 /** Randomness as a port: the system's for real, a seeded one for simulations. */
 
+import { assert } from "./error.ts";
+
 /** A source of random bytes and numbers. */
 export interface Random {
   /** Fresh random bytes. */
@@ -49,6 +51,7 @@ export class SeededRandom implements Random {
   }
 
   below(limit: number): number {
+    checkLimit(limit);
     return Math.floor((this.uint32() / 0x1_0000_0000) * limit);
   }
 
@@ -62,6 +65,14 @@ export class SeededRandom implements Random {
   fork(): SeededRandom {
     return new SeededRandom(this.uint32());
   }
+}
+
+/** Stops on a range nobody can draw from; an unchecked 0 would draw for ever. */
+export function checkLimit(limit: number): void {
+  assert(
+    Number.isInteger(limit) && limit >= 1 && limit <= 0x1_0000_0000,
+    `cannot draw a number below ${limit}`,
+  );
 }
 
 /** A copy in random order (Fisher-Yates). */

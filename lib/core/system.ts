@@ -1,7 +1,7 @@
 /** The real clock, randomness and log lines: adapters, imported by programs and tests only. */
 import { type Clock, clockOf } from "./clock.ts";
 import { type Log, LOG_LEVELS, type LogLevel, logTo } from "./log.ts";
-import type { Random } from "./random.ts";
+import { checkLimit, type Random } from "./random.ts";
 
 /** The operating system's clock. */
 export const systemClock: Clock = clockOf({
@@ -32,6 +32,7 @@ export const systemRandom: Random = {
     return bytes;
   },
   below(limit) {
+    checkLimit(limit);
     // Rejection keeps every value equally likely.
     const ceiling = Math.floor(0x1_0000_0000 / limit) * limit;
     for (;;) {
@@ -55,7 +56,7 @@ export function lineLog(
     if (LOG_LEVELS.indexOf(level) < from) return;
     const at = new Date().toISOString();
     if (format === "json") {
-      return write(JSON.stringify({ at, level, event, ...fields }));
+      return write(visible(JSON.stringify({ at, level, event, ...fields })));
     }
     const details = Object.entries(fields)
       .filter(([, value]) => value !== undefined)
@@ -68,5 +69,18 @@ export function lineLog(
 
 /** Bare where that cannot be mistaken; quoted otherwise, so that a value cannot forge a line. */
 function quoted(value: string): string {
-  return /^[\w.:/@[\]+-]+$/.test(value) ? value : JSON.stringify(value);
+  return /^[\w.:/@[\]+-]+$/.test(value)
+    ? value
+    : visible(JSON.stringify(value));
+}
+
+/**
+ * Escapes what JSON leaves as it is and a terminal or a reader obeys: C1 controls, line and paragraph separators, and the
+ * marks that turn the direction of writing.
+ */
+function visible(json: string): string {
+  return json.replaceAll(
+    /[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
+    (letter) => "\\u" + letter.charCodeAt(0).toString(16).padStart(4, "0"),
+  );
 }

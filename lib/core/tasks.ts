@@ -1,5 +1,5 @@
 /** Waiting for several things at once, with limits, and without letting one float away. */
-import { abortError, codeOf, throwIfAborted } from "./error.ts";
+import { abortError, assert, codeOf, throwIfAborted } from "./error.ts";
 
 /**
  * A scope for background work. Leaving it cancels and joins everything; the
@@ -35,10 +35,10 @@ export class Tasks implements AsyncDisposable {
     return this.#running.size;
   }
 
-  /** Starts background work. A cancellation ends it quietly; any other failure ends the scope. */
+  /** Starts background work, unless the scope has ended. A cancellation ends it quietly; any other failure ends the scope. */
   spawn(work: (signal: AbortSignal) => Promise<void>): void {
     if (this.signal.aborted) return;
-    const running = work(this.signal).catch((error) => {
+    const running = Promise.try(work, this.signal).catch((error) => {
       if (codeOf(error) === "cancelled" || this.signal.aborted) return;
       this.#failure ??= { error };
       this.#reportFailure(error);
@@ -67,7 +67,7 @@ export class Tasks implements AsyncDisposable {
 
 /**
  * Runs `work` for every item, at most `parallel` at a time, and returns the results in order. The first
- * failure cancels the others, waits for them and is thrown.
+ * failure, a cancellation included, cancels the others, waits for them and is thrown.
  */
 export async function mapBounded<T, R>(
   items: Iterable<T>,
@@ -75,36 +75,37 @@ export async function mapBounded<T, R>(
   work: (item: T, signal: AbortSignal) => Promise<R>,
   signal: AbortSignal,
 ): Promise<R[]> {
+  assert(parallel >= 1, `${parallel} lanes do no work`);
+  throwIfAborted(signal);
+  const controller = new AbortController();
   const results: R[] = [];
-  await using scope = new Tasks(signal);
+  let failure: { readonly error: unknown } | undefined;
+  const fail = (error: unknown): void => {
+    failure ??= { error };
+    controller.abort(error);
+  };
+  const onParent = (): void => fail(abortError(signal));
+  signal.addEventListener("abort", onParent, { once: true });
+  // All lanes draw from one iterator; leaving a loop early must not end it for the others.
   const source = items[Symbol.iterator]();
   let index = 0;
-  const lane = async (laneSignal: AbortSignal): Promise<void> => {
-    for (;;) {
-      throwIfAborted(laneSignal);
-      const next = source.next();
-      if (next.done) return;
-      const at = index++;
-      results[at] = await work(next.value, laneSignal);
+  const lane = async (): Promise<void> => {
+    try {
+      while (!controller.signal.aborted) {
+        const next = source.next();
+        if (next.done) return;
+        const at = index++;
+        results[at] = await work(next.value, controller.signal);
+      }
+    } catch (error) {
+      fail(error);
     }
   };
-  const lanes = Array.from({ length: Math.max(1, parallel) }, () => {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    scope.spawn(async (laneSignal) => {
-      try {
-        await lane(laneSignal);
-      } finally {
-        resolve();
-      }
-    });
-    return promise;
-  });
-  // A scope of an aborted parent starts no lane, so nobody would resolve them.
-  throwIfAborted(signal);
-  await Promise.all(lanes);
-  await scope.stop();
-  throwIfAborted(signal);
-  return results;
+  await Promise.all(Array.from({ length: parallel }, lane));
+  signal.removeEventListener("abort", onParent);
+  if (failure === undefined) return results;
+  source.return?.();
+  throw failure.error;
 }
 
 /** Lets at most `limit` holders in at a time, first come first served. */
@@ -113,6 +114,7 @@ export class Semaphore {
   readonly #queue: (() => void)[] = [];
 
   constructor(limit: number) {
+    assert(limit >= 1, `nobody enters where ${limit} may`);
     this.#free = limit;
   }
 

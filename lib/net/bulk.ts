@@ -1,0 +1,206 @@
+/**
+ * Raw octets behind a message, as many as it announced. Both sides stream: nobody holds more than a chunk, and a
+ * peer that stops, trickles, sends too little or too much is noticed.
+ */
+import { type Clock, TesserasError } from "@tesseras/core";
+import {
+  BULK_CHUNK_BYTES,
+  STALL_TIMEOUT_MS,
+  TRANSFER_BYTES_PER_SECOND_MIN,
+} from "@tesseras/core/limits";
+import { bulkBytesOf, type Message, REGISTRY } from "@tesseras/wire";
+import type { FrameReader } from "./frames.ts";
+import type { Stream } from "./transport.ts";
+
+/** Octets to send. */
+export interface BulkSource {
+  /** How many octets {@link chunks} yields. */
+  readonly bytes: number;
+  /**
+   * The octets in order, in pieces of any size, each borrowed until the next is asked for. Called at most once. Must end soon
+   * after the signal aborts.
+   */
+  chunks(signal: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+/** Octets that arrive. Dispose it, or read it to the end: until then it holds its stream. */
+export interface BulkReader extends Disposable {
+  /** How many octets were announced. */
+  readonly bytes: number;
+  /**
+   * The next octets, borrowed until the next call, or `undefined` when exactly the announced number has arrived.
+   *
+   * @throws `corrupt` for more or fewer octets than announced, `timeout` when they stand still or trickle, or as {@link Stream.read}
+   */
+  read(signal: AbortSignal): Promise<Uint8Array | undefined>;
+}
+
+/** A source over bytes in memory. Borrows them. */
+export function bulkOf(bytes: Uint8Array): BulkSource {
+  return {
+    bytes: bytes.length,
+    async *chunks() {
+      yield bytes;
+    },
+  };
+}
+
+/**
+ * All octets of a reader in one array: for those that are small, or needed as a whole.
+ *
+ * @throws as {@link BulkReader.read}
+ */
+export async function collectBulk(
+  bulk: BulkReader,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  using reading = bulk;
+  const bytes = new Uint8Array(reading.bytes);
+  let length = 0;
+  for (;;) {
+    const chunk = await reading.read(signal);
+    if (chunk === undefined) return bytes;
+    bytes.set(chunk, length);
+    length += chunk.length;
+  }
+}
+
+/** A source that remembers whether anyone has begun to send it, because it cannot be sent twice. */
+export class BulkOnce implements BulkSource {
+  readonly bytes: number;
+  readonly #source: BulkSource;
+  #begun = false;
+
+  constructor(source: BulkSource) {
+    this.bytes = source.bytes;
+    this.#source = source;
+  }
+
+  /** Whether the octets have been asked for. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  chunks(signal: AbortSignal): AsyncIterable<Uint8Array> {
+    this.#begun = true;
+    return this.#source.chunks(signal);
+  }
+}
+
+/** How many octets follow a message on its stream, or `undefined` for a message that never has any. */
+export function announcedBytes(message: Message): number | undefined {
+  return REGISTRY[message.type].hasBulk ? bulkBytesOf(message) : undefined;
+}
+
+/** How long a transfer of so many octets may take in all, however it trickles. */
+export function transferTimeoutMs(bytes: number): number {
+  return STALL_TIMEOUT_MS +
+    Math.ceil(bytes / TRANSFER_BYTES_PER_SECOND_MIN) * 1000;
+}
+
+/**
+ * Sends a source behind its header and leaves our side of the stream open.
+ *
+ * @throws `timeout` when the peer takes nothing for long, `corrupt` when the source yields another number of octets than it announced
+ */
+export async function sendBulk(
+  to: { readonly stream: Stream; readonly clock: Clock },
+  source: BulkSource,
+  signal: AbortSignal,
+): Promise<void> {
+  let sent = 0;
+  for await (const chunk of source.chunks(signal)) {
+    if (sent + chunk.length > source.bytes) {
+      throw wrongLength("send", sent + chunk.length, source.bytes);
+    }
+    // In steps, so that a slow line shows progress before the stall limit.
+    for (let at = 0; at < chunk.length; at += BULK_CHUNK_BYTES) {
+      using stall = to.clock.deadline(STALL_TIMEOUT_MS, signal);
+      await to.stream.write(
+        chunk.subarray(at, at + BULK_CHUNK_BYTES),
+        stall.signal,
+      );
+    }
+    sent += chunk.length;
+  }
+  if (sent !== source.bytes) throw wrongLength("send", sent, source.bytes);
+}
+
+/** The octets behind a message that was just read from a stream. */
+export class StreamBulk implements BulkReader {
+  readonly bytes: number;
+  readonly #frames: FrameReader;
+  readonly #clock: Clock;
+  readonly #release: () => void;
+  #received = 0;
+  #dueMs: number | undefined;
+  /** Whether exactly the announced octets came. */
+  #whole = false;
+  /** Whether the stream is released. */
+  #over = false;
+
+  /** @param release called once, when the octets are read or given up */
+  constructor(
+    from: { readonly frames: FrameReader; readonly clock: Clock },
+    bytes: number,
+    release: () => void,
+  ) {
+    this.bytes = bytes;
+    this.#frames = from.frames;
+    this.#clock = from.clock;
+    this.#release = release;
+  }
+
+  async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
+    if (this.#whole) return undefined;
+    if (this.#over) throw wrongLength("read", this.#received, this.bytes);
+    try {
+      return await this.#next(signal);
+    } catch (error) {
+      this[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#release();
+  }
+
+  async #next(signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const left = this.bytes - this.#received;
+    using stall = this.#clock.deadline(this.#patienceMs(), signal);
+    // One octet more than is left shows a sender that goes on.
+    const chunk = await this.#frames.octets(left + 1, stall.signal);
+    if (chunk === undefined && left === 0) {
+      this.#whole = true;
+      this[Symbol.dispose]();
+      return undefined;
+    }
+    const received = this.#received + (chunk?.length ?? 0);
+    if (chunk === undefined || chunk.length > left) {
+      throw wrongLength("read", received, this.bytes);
+    }
+    this.#received = received;
+    return chunk;
+  }
+
+  /** The stall limit, or what is left of the time the whole transfer may take. */
+  #patienceMs(): number {
+    const nowMs = this.#clock.monotonicMs();
+    this.#dueMs ??= nowMs + transferTimeoutMs(this.bytes);
+    return Math.max(0, Math.min(STALL_TIMEOUT_MS, this.#dueMs - nowMs));
+  }
+}
+
+function wrongLength(
+  verb: "read" | "send",
+  seen: number,
+  wanted: number,
+): TesserasError {
+  return new TesserasError(
+    "corrupt",
+    `Cannot ${verb} bulk: ${seen} bytes came, ${wanted} were announced`,
+  );
+}

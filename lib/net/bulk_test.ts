@@ -1,0 +1,163 @@
+import { concat, VirtualClock } from "@tesseras/core";
+import {
+  BULK_CHUNK_BYTES,
+  STALL_TIMEOUT_MS,
+  TRANSFER_BYTES_PER_SECOND_MIN,
+} from "@tesseras/core/limits";
+import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
+import fc from "fast-check";
+import {
+  bulkOf,
+  type BulkSource,
+  collectBulk,
+  sendBulk,
+  StreamBulk,
+} from "./bulk.ts";
+import { FrameReader } from "./frames.ts";
+import type { Stream } from "./transport.ts";
+
+const { signal } = new AbortController();
+
+/** Delivers pieces at the pace given, then ends; keeps what is written, and takes nothing more once `full`. */
+class Line implements Stream {
+  readonly written: Uint8Array[] = [];
+  full = false;
+  readonly #clock: VirtualClock;
+  readonly #pieces: Uint8Array[];
+  readonly #pauseMs: number;
+
+  constructor(
+    clock: VirtualClock,
+    pieces: readonly Uint8Array[] = [],
+    pauseMs = 0,
+  ) {
+    this.#clock = clock;
+    this.#pieces = [...pieces];
+    this.#pauseMs = pauseMs;
+  }
+
+  async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
+    await this.#clock.sleep(this.#pauseMs, signal);
+    return this.#pieces.shift();
+  }
+
+  async write(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
+    if (this.full) await this.#clock.sleep(1e9, signal);
+    this.written.push(bytes.slice());
+  }
+
+  finish(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  abandon(): void {}
+}
+
+function receiving(
+  pieces: readonly Uint8Array[],
+  announced: number,
+  pauseMs = 0,
+): { clock: VirtualClock; bulk: StreamBulk; released: () => number } {
+  const clock = new VirtualClock();
+  const frames = new FrameReader(new Line(clock, pieces, pauseMs));
+  let releasedCount = 0;
+  const bulk = new StreamBulk({ frames, clock }, announced, () => {
+    releasedCount++;
+  });
+  return { clock, bulk, released: () => releasedCount };
+}
+
+Deno.test("octets arrive whole in any pieces, and the stream is released once", async () => {
+  await fc.assert(fc.asyncProperty(
+    fc.array(fc.uint8Array({ minLength: 1, maxLength: 400 }), {
+      maxLength: 8,
+    }),
+    async (pieces) => {
+      const all = concat(pieces);
+      const { clock, bulk, released } = receiving(pieces, all.length);
+      assertEquals(await clock.run(collectBulk(bulk, signal)), all);
+      assertEquals(await bulk.read(signal), undefined);
+      assertEquals(released(), 1);
+    },
+  ));
+});
+
+Deno.test("refuses one octet too few or too many, and releases the stream", async () => {
+  for (const announced of [0, 9, 11, 4096]) {
+    const { clock, bulk, released } = receiving(
+      [new Uint8Array(10)],
+      announced,
+    );
+    await assertRejectsCode(clock.run(collectBulk(bulk, signal)), "corrupt");
+    assertEquals(released(), 1);
+    await assertRejectsCode(bulk.read(signal), "corrupt");
+  }
+});
+
+Deno.test("gives up a sender that stands still", async () => {
+  const { clock, bulk, released } = receiving([], 10, STALL_TIMEOUT_MS * 2);
+  await assertRejectsCode(clock.run(bulk.read(signal)), "timeout");
+  assertEquals(clock.monotonicMs(), STALL_TIMEOUT_MS);
+  assertEquals(released(), 1);
+});
+
+Deno.test("gives up a sender that trickles, however lively it looks", async () => {
+  const bytes = 4 * TRANSFER_BYTES_PER_SECOND_MIN;
+  const pieces = Array.from({ length: bytes }, () => new Uint8Array(1));
+  const { clock, bulk } = receiving(pieces, bytes, 1000);
+  await assertRejectsCode(clock.run(collectBulk(bulk, signal)), "timeout");
+  assertEquals(clock.monotonicMs(), STALL_TIMEOUT_MS + 4000);
+});
+
+Deno.test("an abort ends the wait with the caller's reason", async () => {
+  const { clock, bulk, released } = receiving([], 10, 60_000);
+  using deadline = clock.deadline(100, signal);
+  await assertRejectsCode(clock.run(bulk.read(deadline.signal)), "timeout");
+  assertEquals([clock.monotonicMs(), released()], [100, 1]);
+});
+
+Deno.test("sends a source in writes that a slow line can finish", async () => {
+  const clock = new VirtualClock();
+  const line = new Line(clock);
+  const bytes = new Uint8Array(3 * BULK_CHUNK_BYTES + 5).map((_, i) => i);
+  await sendBulk({ stream: line, clock }, bulkOf(bytes), signal);
+  assertEquals(concat(line.written), bytes);
+  assertTrue(line.written.every((part) => part.length <= BULK_CHUNK_BYTES));
+});
+
+Deno.test("refuses a source that yields another number of octets than it announced", async () => {
+  const clock = new VirtualClock();
+  for (const bytes of [0, 9, 11]) {
+    let closed = false;
+    const source: BulkSource = {
+      bytes,
+      async *chunks() {
+        try {
+          yield new Uint8Array(10);
+        } finally {
+          closed = true;
+        }
+      },
+    };
+    const line = new Line(clock);
+    await assertRejectsCode(
+      sendBulk({ stream: line, clock }, source, signal),
+      "corrupt",
+    );
+    assertTrue(closed);
+    assertTrue(concat(line.written).length <= bytes);
+  }
+});
+
+Deno.test("gives up a receiver that takes nothing", async () => {
+  const clock = new VirtualClock();
+  const line = new Line(clock);
+  line.full = true;
+  const sending = sendBulk(
+    { stream: line, clock },
+    bulkOf(new Uint8Array(10)),
+    signal,
+  );
+  await assertRejectsCode(clock.run(sending), "timeout");
+  assertEquals(clock.monotonicMs(), STALL_TIMEOUT_MS);
+});

@@ -1,0 +1,273 @@
+/** Opening connections: one dial for all who want the same peer, few at once, and a pause before a dead one is tried again. */
+import {
+  type Address,
+  codeOf,
+  formatAddress,
+  keyOf,
+  messageOf,
+  type NodeId,
+  orAbort,
+  type Runtime,
+  Semaphore,
+  type Tasks,
+  TesserasError,
+  throwIfAborted,
+} from "@tesseras/core";
+import {
+  DIAL_BACKOFF_MAX_MS,
+  DIAL_BACKOFF_MS,
+  DIAL_FAILURES_MAX,
+  DIAL_TIMEOUT_MS,
+  DIALS_MAX,
+} from "@tesseras/core/limits";
+import type { NodeRecord } from "@tesseras/wire";
+import { count } from "./counters.ts";
+import {
+  CLOSE,
+  dialHello,
+  firstContactHello,
+  type Self,
+  type Session,
+} from "./hello.ts";
+import type { Connection, Expect, Transport } from "./transport.ts";
+
+type Shared = {
+  readonly session: Promise<Session>;
+  readonly stop: AbortController;
+  waitingCount: number;
+};
+
+/** How often in a row a peer could not be reached, and when it may be tried again. */
+type Failed = {
+  readonly times: number;
+  readonly untilMs: number;
+  /** Of the record that was tried: a newer one may hold better addresses. */
+  readonly sequence: number;
+};
+
+/** What dialling needs. `tasks` outlives every dial; `onSession` hears of each session before those who wait for it. */
+export type DialParts = {
+  readonly transport: Transport;
+  readonly self: Self;
+  readonly tasks: Tasks;
+  readonly onSession: (session: Session) => void;
+};
+
+/** Every dial of one node. */
+export class Dials {
+  readonly #parts: DialParts;
+  readonly #runtime: Runtime;
+  readonly #places = new Semaphore(DIALS_MAX);
+  readonly #shared = new Map<string, Shared>();
+  /** Oldest failure first. */
+  readonly #failed = new Map<string, Failed>();
+
+  constructor(parts: DialParts, runtime: Runtime) {
+    this.#parts = parts;
+    this.#runtime = runtime;
+  }
+
+  /** Whether a peer is being dialled now. */
+  isRunning(id: NodeId): boolean {
+    return this.#shared.has(keyOf(id));
+  }
+
+  /** Peers being dialled now. */
+  get runningCount(): number {
+    return this.#shared.size;
+  }
+
+  /**
+   * A fresh session with a peer. The dial goes on while anyone waits for it.
+   *
+   * @throws `unreachable` when no address answers or one failed a moment ago; `forged` when another key answers; `refused`,
+   * `timeout`, or the signal's error
+   */
+  async to(peer: NodeRecord, signal: AbortSignal): Promise<Session> {
+    throwIfAborted(signal);
+    throwIfAborted(this.#parts.tasks.signal);
+    const key = keyOf(peer.id);
+    const shared = this.#shared.get(key) ?? this.#begin(key, peer);
+    shared.waitingCount++;
+    try {
+      return await orAbort(shared.session, signal);
+    } finally {
+      shared.waitingCount--;
+      if (shared.waitingCount === 0) this.#end(key, shared);
+    }
+  }
+
+  /** Who answers at an address, asked without saying who we are. @throws as {@link Dials.to} */
+  async firstContact(
+    address: Address,
+    signal: AbortSignal,
+  ): Promise<NodeRecord> {
+    const connection = await this.#connect(address, "anyone", signal);
+    try {
+      const { self } = this.#parts;
+      return await firstContactHello(
+        connection,
+        { self, runtime: this.#runtime },
+        signal,
+      );
+    } finally {
+      connection.close(CLOSE.done, "first contact");
+    }
+  }
+
+  /** Forgets the failures of a peer that has answered. */
+  forgetFailures(peer: NodeRecord): void {
+    this.#failed.delete(keyOf(peer.id));
+  }
+
+  #begin(key: string, peer: NodeRecord): Shared {
+    this.#refuseEarly(key, peer);
+    const { promise, resolve, reject } = Promise.withResolvers<Session>();
+    const stop = new AbortController();
+    const shared: Shared = { session: promise, stop, waitingCount: 0 };
+    // Those who wait hear of a failure; when the last one has left, nobody needs to.
+    promise.catch(() => {});
+    this.#shared.set(key, shared);
+    this.#parts.tasks.spawn(async (scopeSignal) => {
+      const signal = AbortSignal.any([scopeSignal, stop.signal]);
+      try {
+        resolve(await this.#dial(key, peer, signal));
+      } catch (error) {
+        reject(error);
+        if (codeOf(error) === undefined) throw error;
+      } finally {
+        this.#end(key, shared);
+      }
+    });
+    return shared;
+  }
+
+  /** Also makes room at once, so that nobody joins a dial that is being stopped. */
+  #end(key: string, shared: Shared): void {
+    shared.stop.abort();
+    if (this.#shared.get(key) === shared) this.#shared.delete(key);
+  }
+
+  async #dial(
+    key: string,
+    peer: NodeRecord,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const { counters, log } = this.#runtime;
+    try {
+      const session = await this.#firstThatAnswers(peer, signal);
+      count(counters, "peers.dialled");
+      this.#parts.onSession(session);
+      return session;
+    } catch (error) {
+      if (!signal.aborted && codeOf(error) !== undefined) {
+        count(counters, "peers.dial_failed");
+        log.debug("dial.failed", { peer: key, reason: messageOf(error) });
+        this.rememberFailure(peer);
+      }
+      throw error;
+    }
+  }
+
+  /** Tries the addresses in the peer's order of preference. */
+  async #firstThatAnswers(
+    peer: NodeRecord,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const failures: unknown[] = [];
+    for (const address of peer.addresses) {
+      try {
+        return await this.#open(peer, address, signal);
+      } catch (error) {
+        throwIfAborted(signal);
+        if (codeOf(error) === undefined) throw error;
+        failures.push(error);
+      }
+    }
+    throw worstOf(failures, peer);
+  }
+
+  async #open(
+    peer: NodeRecord,
+    address: Address,
+    signal: AbortSignal,
+  ): Promise<Session> {
+    const { publicKey } = peer;
+    const connection = await this.#connect(address, { publicKey }, signal);
+    try {
+      const { self } = this.#parts;
+      return await dialHello(
+        connection,
+        { self, runtime: this.#runtime, pinned: peer },
+        signal,
+      );
+    } catch (error) {
+      connection.close(CLOSE.refused, "hello failed");
+      throw error;
+    }
+  }
+
+  async #connect(
+    address: Address,
+    expect: Expect,
+    signal: AbortSignal,
+  ): Promise<Connection> {
+    using _place = await this.#places.enter(signal);
+    using deadline = this.#runtime.clock.deadline(DIAL_TIMEOUT_MS, signal);
+    return await this.#parts.transport.dial(address, expect, deadline.signal);
+  }
+
+  #refuseEarly(key: string, peer: NodeRecord): void {
+    if (peer.addresses.length === 0) {
+      throw new TesserasError(
+        "unreachable",
+        `Cannot dial ${key}: it has no address and no connection to us is open`,
+      );
+    }
+    const failed = this.#failed.get(key);
+    const leftMs = (failed?.untilMs ?? 0) -
+      this.#runtime.clock.monotonicMs();
+    if (!failed || leftMs <= 0 || failed.sequence < peer.sequence) return;
+    count(this.#runtime.counters, "peers.dial_backoff");
+    throw new TesserasError(
+      "unreachable",
+      `Cannot dial ${key}: it failed ${failed.times} times, next try in ${
+        Math.ceil(leftMs)
+      } ms`,
+    );
+  }
+
+  /** Notes that a peer could not be reached, or turned us away, and lengthens the pause before it is dialled again. */
+  rememberFailure(peer: NodeRecord): void {
+    const key = keyOf(peer.id);
+    const { clock, random } = this.#runtime;
+    const times = (this.#failed.get(key)?.times ?? 0) + 1;
+    const pauseMs = Math.min(
+      DIAL_BACKOFF_MAX_MS,
+      DIAL_BACKOFF_MS * 2 ** Math.min(times - 1, 30),
+    );
+    // Between half and whole, so that those who lost a peer together do not come back together.
+    const untilMs = clock.monotonicMs() + pauseMs / 2 +
+      random.below(Math.ceil(pauseMs / 2));
+    this.#failed.delete(key);
+    this.#failed.set(key, { times, untilMs, sequence: peer.sequence });
+    if (this.#failed.size <= DIAL_FAILURES_MAX) return;
+    const [oldest] = this.#failed.keys();
+    this.#failed.delete(oldest!);
+  }
+}
+
+/** What the caller hears when every address failed: a lie found at one of them matters more than silence at the others. */
+function worstOf(failures: readonly unknown[], peer: NodeRecord): unknown {
+  const lie = failures.find((error) => codeOf(error) === "forged");
+  if (lie !== undefined) return lie;
+  if (failures.length === 1 && codeOf(failures[0]) === "refused") {
+    return failures[0];
+  }
+  const tried = peer.addresses.map(formatAddress).join(", ");
+  return new TesserasError(
+    "unreachable",
+    `Cannot dial ${keyOf(peer.id)} at ${tried}: ${messageOf(failures[0])}`,
+    { cause: failures[0] },
+  );
+}

@@ -1,0 +1,53 @@
+/**
+ * One node talks to another: the transport port, proof of who is at the other end, requests with deadlines, bulk octets
+ * that stream, and the sessions of a node. The transports themselves have entries of their own: `@tesseras/net/quic` and
+ * `@tesseras/net/sim`.
+ *
+ * @module
+ */
+export {
+  Admission,
+  ADMISSION_DEFAULTS,
+  type AdmissionLimits,
+  TokenBucket,
+} from "./admission.ts";
+export {
+  type Activity,
+  type Answer,
+  ask,
+  type AskOptions,
+  type Call,
+} from "./ask.ts";
+export {
+  announcedBytes,
+  bulkOf,
+  type BulkReader,
+  type BulkSource,
+  collectBulk,
+  sendBulk,
+  StreamBulk,
+  transferTimeoutMs,
+} from "./bulk.ts";
+export { count, type CounterName, COUNTERS } from "./counters.ts";
+export { FrameReader } from "./frames.ts";
+export {
+  answerHello,
+  CLOSE,
+  dialHello,
+  firstContactHello,
+  type Self,
+  type Session,
+} from "./hello.ts";
+export { Peers, type PeersParts, type SessionStatus } from "./peers.ts";
+export { type Handler, type Reply, serve, type Serving } from "./serve.ts";
+export {
+  type Admit,
+  type Closed,
+  CLOSED_FRIENDLY,
+  CLOSED_LOST,
+  CLOSED_REFUSED,
+  type Connection,
+  type Expect,
+  type Stream,
+  type Transport,
+} from "./transport.ts";

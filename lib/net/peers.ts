@@ -1,0 +1,358 @@
+/** Everyone this node talks to: one session per peer, opened when needed, used in both directions, closed when idle. */
+import {
+  type Address,
+  codeOf,
+  keyOf,
+  messageOf,
+  type NodeId,
+  type Runtime,
+  Tasks,
+  TesserasError,
+} from "@tesseras/core";
+import {
+  CONNECTION_IDLE_MS,
+  DIAL_TIMEOUT_MS,
+  DIALLED_MAX,
+  DUPLICATE_LINGER_MS,
+} from "@tesseras/core/limits";
+import type { NodeRecord, Request } from "@tesseras/wire";
+import type { Admission } from "./admission.ts";
+import { type Answer, ask, type AskOptions } from "./ask.ts";
+import { BulkOnce } from "./bulk.ts";
+import { count } from "./counters.ts";
+import { Dials } from "./dials.ts";
+import { endingOf } from "./ending.ts";
+import { answerHello, CLOSE, type Self, type Session } from "./hello.ts";
+import { Live, SessionPool } from "./pool.ts";
+import { type Handler, serve } from "./serve.ts";
+import type { Connection, Transport } from "./transport.ts";
+
+/** What a node's sessions are made of. */
+export type PeersParts = {
+  /** Borrowed: whoever opened it disposes it, after the sessions. Its `admit` should be that of {@link PeersParts.admission}. */
+  readonly transport: Transport;
+  readonly self: Self;
+  /** Answers the requests of every peer. */
+  readonly handler: Handler;
+  readonly admission: Admission;
+  /** The last word of the embedding application on a peer that has proven who it is. */
+  readonly allow?: (peer: NodeRecord, remote: Address) => boolean;
+  /** Hears of every new session: the peer's fresh record, and where the peer sees us. Must not throw. */
+  readonly onSession?: (session: Session) => void;
+  /** Dialled connections held at once; `DIALLED_MAX` unless given. */
+  readonly dialledMax?: number;
+};
+
+/** One session as a person is shown it. */
+export type SessionStatus = {
+  readonly id: NodeId;
+  readonly remote: Address;
+  readonly dialled: boolean;
+  /** Requests under way, in both directions. */
+  readonly busyCount: number;
+  /** How long it has been open. */
+  readonly ageMs: number;
+};
+
+/** How often idle sessions are looked for: one closes at most a quarter late. */
+const REAP_MS = CONNECTION_IDLE_MS / 4;
+/** How long a peer may leave every request without an answer before its connection is given up: longer than any live dial takes. */
+const SILENCE_MAX_MS = DIAL_TIMEOUT_MS;
+
+/** The sessions of one node. Disposing it closes them all. */
+export class Peers implements AsyncDisposable {
+  readonly #parts: PeersParts;
+  readonly #runtime: Runtime;
+  readonly #tasks: Tasks;
+  readonly #pool: SessionPool;
+  readonly #dials: Dials;
+  #hasDuplicateReaper = false;
+
+  private constructor(
+    parts: PeersParts,
+    runtime: Runtime,
+    signal: AbortSignal,
+  ) {
+    this.#parts = parts;
+    this.#runtime = runtime;
+    this.#tasks = new Tasks(signal);
+    this.#pool = new SessionPool(parts.self.identity.id);
+    const { transport, self } = parts;
+    const onSession = (session: Session): void => this.#adopt(session);
+    this.#dials = new Dials(
+      { transport, self, tasks: this.#tasks, onSession },
+      runtime,
+    );
+  }
+
+  /** Starts to accept connections. */
+  static start(
+    parts: PeersParts,
+    runtime: Runtime,
+    signal: AbortSignal,
+  ): Peers {
+    const peers = new Peers(parts, runtime, signal);
+    peers.#tasks.spawn((scopeSignal) => peers.#acceptAll(scopeSignal));
+    peers.#tasks.spawn((scopeSignal) => peers.#reapIdle(scopeSignal));
+    return peers;
+  }
+
+  /** Resolves with the first failure nobody foresaw; stays pending while all is well. */
+  get failed(): Promise<unknown> {
+    return this.#tasks.failed;
+  }
+
+  /**
+   * Asks a peer over its open session, whoever opened it, or over a new one. A session that turns out to be dead is replaced
+   * once, unless octets of the request have been sent.
+   *
+   * @throws as {@link ask}; `unreachable` when the peer cannot be dialled, `forged` when another key answers there,
+   * `overloaded` when this node holds as many connections as it may
+   */
+  async ask<R extends Request>(
+    peer: NodeRecord,
+    request: R,
+    options: AskOptions,
+    signal: AbortSignal,
+  ): Promise<Answer<R>> {
+    const once = options.bulk && new BulkOnce(options.bulk);
+    const call = { ...options, ...(once && { bulk: once }), request };
+    const known = this.#pool.best(peer.id);
+    if (known === undefined) {
+      return await this.#askOver(await this.#dial(peer, signal), call, signal);
+    }
+    try {
+      return await this.#askOver(known, call, signal);
+    } catch (error) {
+      if (codeOf(error) !== "unreachable" || once?.begun) throw error;
+    }
+    count(this.#runtime.counters, "peers.redialled");
+    const next = this.#pool.best(peer.id) ?? await this.#dial(peer, signal);
+    return await this.#askOver(next, call, signal);
+  }
+
+  /**
+   * Learns who answers at a bare address, without telling who we are. What comes back is only what that node says of itself,
+   * and need not name the address it was found at; {@link ask} it to reach the holder of that key and nobody else.
+   *
+   * @throws `unreachable`, `timeout`, `refused`, `malformed`, `forged`, or the signal's error
+   */
+  async firstContact(
+    address: Address,
+    signal: AbortSignal,
+  ): Promise<NodeRecord> {
+    return await this.#dials.firstContact(address, signal);
+  }
+
+  /** Every open session. */
+  sessions(): readonly SessionStatus[] {
+    const nowMs = this.#runtime.clock.monotonicMs();
+    return Array.from(this.#pool.all(), (live) => ({
+      id: live.session.peer.id,
+      remote: live.session.connection.remote,
+      dialled: live.session.dialled,
+      busyCount: live.busyCount,
+      ageMs: nowMs - live.openedMs,
+    }));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closeAll();
+    try {
+      await this.#tasks.stop();
+    } finally {
+      // A dial that was just being finished may have brought one more.
+      this.#closeAll();
+    }
+  }
+
+  #closeAll(): void {
+    for (const live of [...this.#pool.all()]) {
+      this.#pool.remove(live);
+      live.session.connection.close(CLOSE.done, "shutdown");
+    }
+  }
+
+  async #dial(peer: NodeRecord, signal: AbortSignal): Promise<Live> {
+    if (!this.#dials.isRunning(peer.id)) this.#makeRoom();
+    const session = await this.#dials.to(peer, signal);
+    const live = this.#pool.best(peer.id);
+    if (live !== undefined) return live;
+    // It has ended already, and what it ended with is the answer.
+    throw await this.#endOf(session) ??
+      new TesserasError(
+        "unreachable",
+        `Cannot ask ${keyOf(peer.id)}: the new connection was given up`,
+      );
+  }
+
+  /** Closes the dialled session that is least missed when there are as many as there may be. */
+  #makeRoom(): void {
+    const dialledMax = this.#parts.dialledMax ?? DIALLED_MAX;
+    const dialled = this.#pool.dialledCount + this.#dials.runningCount;
+    if (dialled < dialledMax) return;
+    const quietest = this.#pool.quietestDialled();
+    if (quietest !== undefined) return this.#close(quietest, "idle");
+    count(this.#runtime.counters, "peers.dials_full");
+    throw new TesserasError(
+      "overloaded",
+      `Cannot dial: all ${dialledMax} dialled connections are in use`,
+    );
+  }
+
+  async #askOver<R extends Request>(
+    live: Live,
+    call: AskOptions & { readonly request: R },
+    signal: AbortSignal,
+  ): Promise<Answer<R>> {
+    const { clock, counters } = this.#runtime;
+    const { connection } = live.session;
+    const askedMs = clock.monotonicMs();
+    count(counters, "rpc.asked");
+    try {
+      const answer = await ask(
+        { ...call, connection, activity: live },
+        this.#runtime,
+        signal,
+      );
+      this.#dials.forgetFailures(live.session.peer);
+      return answer;
+    } catch (error) {
+      count(counters, "rpc.failed");
+      if (codeOf(error) === "timeout") this.#noteSilence(live, askedMs);
+      if (codeOf(error) !== "unreachable") throw error;
+      const ended = await this.#endOf(live.session);
+      if (ended === undefined) throw error;
+      this.#pool.remove(live);
+      throw ended;
+    }
+  }
+
+  /** A peer that died without a word shows in its silence long before its connection times out. */
+  #noteSilence(live: Live, askedMs: number): void {
+    // Other requests under way may be what keeps the line busy; the last of them to fail decides.
+    const silentMs = live.unanswered(askedMs);
+    if (live.busyCount > 0 || silentMs < SILENCE_MAX_MS) return;
+    count(this.#runtime.counters, "peers.silent_closed");
+    this.#pool.remove(live);
+    live.session.connection.close(CLOSE.done, "silent");
+  }
+
+  /** Why a session is over, for the one who asked over it; `undefined` when it is not. */
+  async #endOf(session: Session): Promise<TesserasError | undefined> {
+    const parts = { session, clock: this.#runtime.clock };
+    const ending = await endingOf(parts, this.#tasks.signal);
+    // Who turned us away would do so again, and each try costs both sides a handshake.
+    if (ending?.turnedAway) this.#dials.rememberFailure(session.peer);
+    return ending?.error;
+  }
+
+  async #acceptAll(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const connection = await this.#parts.transport.accept(signal);
+      if (connection === undefined) return;
+      const place = this.#parts.admission.enter(connection.remote);
+      if (place === undefined) {
+        connection.close(CLOSE.overloaded, "no room");
+        continue;
+      }
+      this.#tasks.spawn(async (scopeSignal) => {
+        using _place = place;
+        await this.#welcome(connection, scopeSignal);
+      });
+      // A scope that ends starts nothing, and nobody else would close the connection.
+      if (signal.aborted) connection.close(CLOSE.done, "shutdown");
+    }
+  }
+
+  async #welcome(connection: Connection, signal: AbortSignal): Promise<void> {
+    const { self, allow } = this.#parts;
+    let session: Session;
+    try {
+      const parts = { self, runtime: this.#runtime };
+      session = await answerHello(connection, parts, signal);
+    } catch (error) {
+      connection.close(CLOSE.refused, "hello failed");
+      if (codeOf(error) === undefined) throw error;
+      return;
+    }
+    if (allow?.(session.peer, connection.remote) === false) {
+      count(this.#runtime.counters, "admission.policy_refused");
+      return connection.close(CLOSE.refused, "policy");
+    }
+    await this.#attend(this.#enroll(session), signal);
+  }
+
+  /** Takes in a session we dialled. */
+  #adopt(session: Session): void {
+    const live = this.#enroll(session);
+    this.#tasks.spawn((signal) => this.#attend(live, signal));
+  }
+
+  #enroll(session: Session): Live {
+    const live = new Live(session, this.#runtime.clock);
+    for (const surplus of this.#pool.add(live)) {
+      this.#close(surplus, "duplicate");
+    }
+    if (this.#pool.hasDuplicates && !this.#hasDuplicateReaper) {
+      this.#hasDuplicateReaper = true;
+      this.#tasks.spawn((signal) => this.#reapDuplicates(signal));
+    }
+    this.#parts.onSession?.(session);
+    return live;
+  }
+
+  /** Serves a session until it is over. */
+  async #attend(live: Live, signal: AbortSignal): Promise<void> {
+    const { connection, peer } = live.session;
+    const serving = {
+      connection,
+      from: peer,
+      handler: this.#parts.handler,
+      mayAsk: () => this.#parts.admission.request(peer.id),
+      activity: live,
+    };
+    try {
+      await serve(serving, this.#runtime, signal);
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      this.#runtime.log.debug("session.failed", {
+        peer: live.key,
+        reason: messageOf(error),
+      });
+    } finally {
+      this.#pool.remove(live);
+      connection.close(CLOSE.done, "over");
+    }
+  }
+
+  async #reapIdle(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#runtime.clock.sleep(REAP_MS, signal);
+      this.#reap();
+    }
+  }
+
+  /** Watches the sessions that lost against another until the last of them is quiet. */
+  async #reapDuplicates(signal: AbortSignal): Promise<void> {
+    while (this.#pool.hasDuplicates) {
+      await this.#runtime.clock.sleep(DUPLICATE_LINGER_MS, signal);
+      this.#reap();
+    }
+    this.#hasDuplicateReaper = false;
+  }
+
+  #reap(): void {
+    const nowMs = this.#runtime.clock.monotonicMs();
+    const dialable = this.#parts.self.record().addresses.length > 0;
+    for (const { live, why } of this.#pool.reapable({ nowMs, dialable })) {
+      this.#close(live, why);
+    }
+  }
+
+  #close(live: Live, why: "idle" | "duplicate"): void {
+    count(this.#runtime.counters, `peers.${why}_closed`);
+    this.#pool.remove(live);
+    live.session.connection.close(CLOSE.done, why);
+  }
+}

@@ -1,0 +1,187 @@
+/** The sessions a node holds, by peer: which of two to use, and which to close. Decides only; nothing here waits. */
+import { type Clock, compare, keyOf, type NodeId } from "@tesseras/core";
+import {
+  BUCKET_PEERS_MAX,
+  CONNECTION_IDLE_MS,
+  DUPLICATE_LINGER_MS,
+  SIMULTANEOUS_OPEN_MS,
+} from "@tesseras/core/limits";
+import type { Activity } from "./ask.ts";
+import type { Session } from "./hello.ts";
+
+/** Sessions kept for one peer: the one in use, and one that lost against it and is running dry. */
+const PER_PEER_MAX = 2;
+
+/** A session and what is going on over it. All times are on the monotonic clock. */
+export class Live implements Activity {
+  readonly session: Session;
+  readonly key: string;
+  readonly openedMs: number;
+  readonly #clock: Clock;
+  #activeMs: number;
+  #heardMs = -Infinity;
+  #silentSinceMs: number | undefined;
+  #busyCount = 0;
+
+  constructor(session: Session, clock: Clock) {
+    this.session = session;
+    this.key = keyOf(session.peer.id);
+    this.#clock = clock;
+    this.openedMs = clock.monotonicMs();
+    this.#activeMs = this.openedMs;
+  }
+
+  /** When a request last began or ended here. */
+  get activeMs(): number {
+    return this.#activeMs;
+  }
+
+  /** Requests under way, in both directions. */
+  get busyCount(): number {
+    return this.#busyCount;
+  }
+
+  began(): Disposable {
+    this.#busyCount++;
+    this.#activeMs = this.#clock.monotonicMs();
+    let under = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!under) return;
+        under = false;
+        this.#busyCount--;
+        this.#activeMs = this.#clock.monotonicMs();
+      },
+    };
+  }
+
+  heard(): void {
+    this.#heardMs = this.#clock.monotonicMs();
+    this.#silentSinceMs = undefined;
+  }
+
+  /**
+   * Notes that a request sent at `askedMs` met no answer in time, and returns for how long the peer has been silent to all of
+   * them: no time at all when it has said anything since.
+   */
+  unanswered(askedMs: number): number {
+    if (this.#heardMs > askedMs) return 0;
+    this.#silentSinceMs ??= askedMs;
+    return this.#clock.monotonicMs() - this.#silentSinceMs;
+  }
+}
+
+/** A session to close, and why. */
+export type Reaped = {
+  readonly live: Live;
+  readonly why: "idle" | "duplicate";
+};
+
+/** Every open session of one node. */
+export class SessionPool {
+  readonly #selfId: NodeId;
+  /** Of each peer, the sessions still open: the one to use first. */
+  readonly #byPeer = new Map<string, Live[]>();
+
+  constructor(selfId: NodeId) {
+    this.#selfId = selfId;
+  }
+
+  /** The session to use for a peer. */
+  best(id: NodeId): Live | undefined {
+    return this.#byPeer.get(keyOf(id))?.[0];
+  }
+
+  /** Every session, also those that run dry. */
+  *all(): Iterable<Live> {
+    for (const lives of this.#byPeer.values()) yield* lives;
+  }
+
+  /** Adds a session and returns those that are too many for one peer. */
+  add(live: Live): readonly Live[] {
+    const lives = [...this.#byPeer.get(live.key) ?? []];
+    const at = lives.length === 0 || this.#wins(live, lives[0]!) ? 0 : 1;
+    lives.splice(at, 0, live);
+    this.#byPeer.set(live.key, lives.slice(0, PER_PEER_MAX));
+    return lives.slice(PER_PEER_MAX);
+  }
+
+  /** Forgets a session that is over. */
+  remove(live: Live): void {
+    const left = this.#byPeer.get(live.key)?.filter((other) => other !== live);
+    if (left === undefined) return;
+    if (left.length === 0) this.#byPeer.delete(live.key);
+    else this.#byPeer.set(live.key, left);
+  }
+
+  /** The dialled session that was quiet for longest, to make room for another. */
+  quietestDialled(): Live | undefined {
+    let quietest: Live | undefined;
+    for (const live of this.all()) {
+      if (!live.session.dialled || live.busyCount > 0) continue;
+      if (!quietest || live.activeMs < quietest.activeMs) quietest = live;
+    }
+    return quietest;
+  }
+
+  /** Whether a peer has a session that runs dry beside the one in use. */
+  get hasDuplicates(): boolean {
+    for (const lives of this.#byPeer.values()) {
+      if (lives.length > 1) return true;
+    }
+    return false;
+  }
+
+  /** How many sessions we dialled. */
+  get dialledCount(): number {
+    let dialledCount = 0;
+    for (const live of this.all()) if (live.session.dialled) dialledCount++;
+    return dialledCount;
+  }
+
+  /**
+   * What may be closed now. A session to a peer without addresses stays: nobody could open it again from here. For the same
+   * reason a node that has none itself keeps the sessions it used last.
+   */
+  reapable(
+    { nowMs, dialable }: { readonly nowMs: number; readonly dialable: boolean },
+  ): readonly Reaped[] {
+    const reaped: Reaped[] = [];
+    const idle: Live[] = [];
+    for (const lives of this.#byPeer.values()) {
+      for (const [index, live] of lives.entries()) {
+        if (live.busyCount > 0) continue;
+        const quietMs = nowMs - live.activeMs;
+        if (index > 0) {
+          if (quietMs >= DUPLICATE_LINGER_MS) {
+            reaped.push({ live, why: "duplicate" });
+          }
+        } else if (quietMs >= CONNECTION_IDLE_MS && mayReopen(live)) {
+          idle.push(live);
+        }
+      }
+    }
+    idle.sort((a, b) => b.activeMs - a.activeMs);
+    const closing = dialable ? idle : idle.slice(BUCKET_PEERS_MAX);
+    return [
+      ...reaped,
+      ...closing.map((live) => ({ live, why: "idle" as const })),
+    ];
+  }
+
+  /**
+   * Whether a new session is to be used instead of one that is open. Two that began together were dialled by both ends at
+   * once: both ends keep the dial of the lower id, so that they agree without a word. Otherwise the peer has
+   * opened a new one because the old one is dead to it.
+   */
+  #wins(live: Live, open: Live): boolean {
+    const together = live.openedMs - open.openedMs < SIMULTANEOUS_OPEN_MS;
+    if (!together || live.session.dialled === open.session.dialled) return true;
+    const weAreLower = compare(this.#selfId, live.session.peer.id) < 0;
+    return live.session.dialled === weAreLower;
+  }
+}
+
+function mayReopen({ session }: Live): boolean {
+  return session.dialled || session.peer.addresses.length > 0;
+}
