@@ -1,4 +1,6 @@
-/** A process that is killed while it works on a real archive: `create|import|prepare <root>`. It says when it begins. */
+/**
+ * A process that is killed while it works on a real archive: `create|import|prepare <root>`. It says when it begins.
+ */
 import { Archive } from "@tesseras/archive";
 import { openTessera, scanFolder } from "@tesseras/archive/folder";
 import { openDiskBlobs } from "@tesseras/blobs/disk";

@@ -1,4 +1,7 @@
-/** Small real things for tests of the archive: keys, photographs with coordinates, folders, and a store that fails on demand. */
+/**
+ * Small real things for tests of the archive: keys, photographs with coordinates, folders, and a store that fails on
+ * demand.
+ */
 import { MemoryBlobs } from "@tesseras/blobs";
 import type {
   BlobEntry,

@@ -8,8 +8,14 @@ import {
   equalConstantTime,
   mapBounded,
 } from "@tesseras/core";
-import { KIB, MIB, STREAMS_MAX } from "@tesseras/core/limits";
-import type { Connection, Stream } from "@tesseras/net";
+import {
+  ARRIVALS_MAX,
+  DIALS_MAX,
+  KIB,
+  MIB,
+  STREAMS_MAX,
+} from "@tesseras/core/limits";
+import { CLOSED_REFUSED, type Connection, type Stream } from "@tesseras/net";
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import { transportEndings } from "./transport_endings.ts";
 import {
@@ -90,7 +96,7 @@ const dialling: Record<string, Claim> = {
   },
 
   async "finds nobody at an address where nobody is"(lab) {
-    await using anna = await lab.open(ANNA);
+    await using anna = await lab.open(ANNA, { impatient: true });
     const dial = anna.dial(lab.nobody, "anyone", never);
     await assertRejectsCode(dial, "unreachable");
   },
@@ -111,15 +117,41 @@ const dialling: Record<string, Claim> = {
   ) {
     const seen: Address[] = [];
     await using anna = await lab.open(ANNA);
-    await using bert = await lab.open(BERT, (remote) => {
+    const admit = (remote: Address) => {
       seen.push(remote);
       return false;
-    });
+    };
+    await using bert = await lab.open(BERT, { admit });
     const dial = anna.dial(bert.local, { publicKey: BERT.publicKey }, never);
     await assertRejectsCode(dial, "refused");
     assertEquals(seen, [anna.local]);
     using soon = lab.clock.deadline(200, never);
     await assertRejectsCode(bert.accept(soon.signal), "timeout");
+  },
+
+  async "turns away who comes when too many wait to be accepted"(lab) {
+    await using anna = await lab.open(ANNA);
+    await using bert = await lab.open(BERT);
+    const dials = Array(ARRIVALS_MAX + 3).keys();
+    const expect = { publicKey: BERT.publicKey };
+    const connections = await mapBounded(
+      dials,
+      DIALS_MAX,
+      () => anna.dial(bert.local, expect, never),
+      never,
+    );
+    let turnedAwayCount = 0;
+    for (const connection of connections) {
+      connection.closed.then(({ code }) => {
+        if (code === CLOSED_REFUSED) turnedAwayCount++;
+      });
+    }
+    using patience = lab.clock.deadline(20_000, never);
+    while (turnedAwayCount < 3) await lab.clock.sleep(10, patience.signal);
+    for (let count = 0; count < ARRIVALS_MAX; count++) await bert.accept(never);
+    await anna.dial(bert.local, expect, never);
+    assertTrue(await bert.accept(never), "there is room again");
+    assertEquals(turnedAwayCount, 3);
   },
 
   async "both ends may dial each other at once"(lab) {

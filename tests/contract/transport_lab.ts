@@ -8,11 +8,21 @@ import { assertEquals, assertTrue } from "@tesseras/testing";
 export type TransportLab = {
   readonly clock: Clock;
   /** Opens a transport at an address of its own. */
-  readonly open: (identity: NodeSigner, admit?: Admit) => Promise<Transport>;
+  readonly open: (
+    identity: NodeSigner,
+    options?: LabOptions,
+  ) => Promise<Transport>;
   /** An address that swallows packets. */
   readonly nobody: Address;
   /** Brings a test to its end; a virtual clock moves here. */
   readonly run: (body: Promise<void>) => Promise<void>;
+};
+
+/** How one transport differs from the others. */
+export type LabOptions = {
+  readonly admit?: Admit;
+  /** Gives a dial up soon where that takes real time. Under load even a good dial may be that slow, so others must not. */
+  readonly impatient?: boolean;
 };
 
 /** Proves one claim. */

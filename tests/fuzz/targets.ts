@@ -1,8 +1,9 @@
 /** Every reader of untrusted bytes there is. A folder with a reader of its own adds its targets here. */
 import type { FuzzTarget } from "./target.ts";
+import { tesseraTargets } from "./tessera_targets.ts";
 import { wireTargets } from "./wire_targets.ts";
 
 /** All targets, with their corpora loaded. */
 export async function fuzzTargets(): Promise<readonly FuzzTarget[]> {
-  return [...await wireTargets()];
+  return [...await wireTargets(), ...await tesseraTargets()];
 }

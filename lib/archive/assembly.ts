@@ -1,0 +1,291 @@
+/** Puts a pack together from whichever fragments arrive. */
+import {
+  assert,
+  equal,
+  type Hash,
+  keyOf,
+  TesserasError,
+  throwIfAborted,
+} from "@tesseras/core";
+import type { Blobs, Scratch } from "@tesseras/blobs";
+import { Blake3 } from "@tesseras/crypto";
+import { Decoder } from "@tesseras/erasure";
+import type { ByteSource, Plan } from "@tesseras/tessera";
+import { type FragmentReader, readExactly } from "./fragment_reader.ts";
+import { joined } from "./joined.ts";
+import { readRows, windowsFor } from "./shard_rows.ts";
+
+/**
+ * Takes one fragment as it arrives, by one owner, one call at a time. Disposing it before {@link finish} forgets what
+ * came.
+ */
+export interface FragmentSink extends AsyncDisposable {
+  /**
+   * Appends; the chunk is borrowed until the promise settles.
+   *
+   * @throws `corrupt` when more comes than a fragment has
+   */
+  write(chunk: Uint8Array, signal: AbortSignal): Promise<void>;
+  /** Counts the fragment as there. @throws `corrupt` when it is short or its hash is not the plan's */
+  finish(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Room for the fragments of one plan, and the arithmetic that makes a pack of any `dataCount` of them. It lies on disk:
+ * memory stays at `dataCount` windows. Dispose it to free the room.
+ */
+export class Assembly implements AsyncDisposable {
+  readonly #plan: Plan;
+  readonly #scratch: Scratch;
+  readonly #have = new Set<number>();
+  readonly #arriving = new Set<number>();
+
+  private constructor(plan: Plan, scratch: Scratch) {
+    this.#plan = plan;
+    this.#scratch = scratch;
+  }
+
+  /** Makes room for every fragment of a plan; a disk is filled only by those that come. @throws as `Blobs.scratch` */
+  static async open(
+    blobs: Blobs,
+    plan: Plan,
+    signal: AbortSignal,
+  ): Promise<Assembly> {
+    const bytes = plan.fragments.length * plan.shardBytes;
+    return new Assembly(plan, await blobs.scratch(bytes, signal));
+  }
+
+  /** How many fragments are there and verified. */
+  get haveCount(): number {
+    return this.#have.size;
+  }
+
+  /** Whether the pack can be put together. */
+  get complete(): boolean {
+    return this.#have.size >= this.#plan.dataCount;
+  }
+
+  /** Whether a fragment is there and verified. */
+  has(index: number): boolean {
+    return this.#have.has(index);
+  }
+
+  /**
+   * Begins to take a fragment; several may arrive at once. Dispose the sink in any case.
+   *
+   * @throws `unusable` for an index that the plan does not have, `inUse` for one that is there or on its way
+   */
+  begin(index: number, signal: AbortSignal): Promise<FragmentSink> {
+    return Promise.try(() => {
+      throwIfAborted(signal);
+      this.#checkIndex(index);
+      if (this.#have.has(index) || this.#arriving.has(index)) {
+        throw new TesserasError(
+          "inUse",
+          `Cannot take fragment ${index}: it is here or on its way`,
+        );
+      }
+      this.#arriving.add(index);
+      return new SlotSink({
+        index,
+        slot: this.#slot(index),
+        scratch: this.#scratch,
+        expected: this.#hashOf(index),
+        settle: (whole) => {
+          this.#arriving.delete(index);
+          if (whole) this.#have.add(index);
+        },
+      });
+    });
+  }
+
+  /**
+   * Computes the data fragments that are missing and gives the pack, which lives as long as the assembly.
+   *
+   * @throws `tooFew` before enough fragments are there, `corrupt` when they do not give the fragments the plan has
+   */
+  async finish(signal: AbortSignal): Promise<ByteSource> {
+    const { dataCount, packBytes } = this.#plan;
+    const missing = Array.from({ length: dataCount }, (_, index) => index)
+      .filter((index) => !this.#have.has(index));
+    await this.#recover(missing, signal);
+    return part(this.#scratch, 0, packBytes);
+  }
+
+  /**
+   * Gives a fragment of the plan, computed from others when it is missing. It lives as long as the assembly.
+   *
+   * @throws as {@link finish}, and `unusable` for an index that the plan does not have
+   */
+  async recreate(index: number, signal: AbortSignal): Promise<FragmentReader> {
+    this.#checkIndex(index);
+    if (!this.#have.has(index)) await this.#recover([index], signal);
+    return {
+      ...this.#reader(index),
+      [Symbol.asyncDispose]: () => Promise.resolve(),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#scratch[Symbol.asyncDispose]();
+  }
+
+  async #recover(
+    wanted: readonly number[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { dataCount, parityCount, shardBytes } = this.#plan;
+    if (this.#have.size < dataCount) {
+      throw new TesserasError(
+        "tooFew",
+        `Cannot rebuild: have ${this.#have.size} of ${dataCount} fragments`,
+      );
+    }
+    if (wanted.length === 0) return;
+    const arriving = wanted.find((index) => this.#arriving.has(index));
+    if (arriving !== undefined) {
+      throw new TesserasError(
+        "inUse",
+        `Cannot rebuild: fragment ${arriving} is still on its way`,
+      );
+    }
+    const present = [...this.#have].sort((a, b) => a - b).slice(0, dataCount);
+    const decoder = new Decoder({ dataCount, parityCount }, {
+      present,
+      wanted,
+    });
+    const out = windowsFor({ count: wanted.length, shardBytes });
+    const hashers = wanted.map(() => new Blake3());
+    const rows = readRows({
+      count: dataCount,
+      shardBytes,
+      read: (at, offset, into) =>
+        readExactly(this.#reader(present[at]!), offset, into, signal),
+    });
+    for await (const { offset, bytes, windows } of rows) {
+      const output = out.map((window) => window.subarray(0, bytes));
+      decoder.decode(windows, output);
+      const writing = wanted.map((index, i) =>
+        this.#scratch.write(index * shardBytes + offset, output[i]!, signal)
+      );
+      output.forEach((window, i) => hashers[i]!.update(window));
+      await joined(writing);
+    }
+    wanted.forEach((index, i) =>
+      checkFragment(index, hashers[i]!.digest(), this.#hashOf(index))
+    );
+    for (const index of wanted) this.#have.add(index);
+  }
+
+  #checkIndex(index: number): void {
+    const count = this.#plan.fragments.length;
+    if (Number.isInteger(index) && index >= 0 && index < count) return;
+    throw new TesserasError(
+      "unusable",
+      `Cannot use fragment ${index}: the plan has ${count}`,
+    );
+  }
+
+  #hashOf(index: number): Hash {
+    const hash = this.#plan.fragments[index];
+    assert(hash !== undefined, "a checked index has a hash in the plan");
+    return hash;
+  }
+
+  #reader(index: number): ByteSource {
+    const { start, bytes } = this.#slot(index);
+    return part(this.#scratch, start, bytes);
+  }
+
+  #slot(index: number): Slot {
+    const bytes = this.#plan.shardBytes;
+    return { start: index * bytes, bytes };
+  }
+}
+
+/** Where a fragment lies in the scratch file. */
+type Slot = { readonly start: number; readonly bytes: number };
+
+type SinkParts = {
+  readonly index: number;
+  readonly slot: Slot;
+  readonly scratch: Scratch;
+  readonly expected: Hash;
+  /** Told once: whether the fragment is there, or its place is free again. */
+  readonly settle: (whole: boolean) => void;
+};
+
+class SlotSink implements FragmentSink {
+  readonly #parts: SinkParts;
+  readonly #hasher = new Blake3();
+  #writtenBytes = 0;
+  #open = true;
+
+  constructor(parts: SinkParts) {
+    this.#parts = parts;
+  }
+
+  async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
+    assert(this.#open, "a fragment is written before it is finished");
+    const { index, slot, scratch } = this.#parts;
+    if (this.#writtenBytes + chunk.length > slot.bytes) {
+      throw new TesserasError(
+        "corrupt",
+        `Cannot take fragment ${index}: more than its ${slot.bytes} bytes came`,
+      );
+    }
+    const writing = scratch.write(
+      slot.start + this.#writtenBytes,
+      chunk,
+      signal,
+    );
+    // The disk works while we hash.
+    this.#hasher.update(chunk);
+    await writing;
+    this.#writtenBytes += chunk.length;
+  }
+
+  finish(signal: AbortSignal): Promise<void> {
+    return Promise.try(() => {
+      throwIfAborted(signal);
+      assert(this.#open, "a fragment is finished once");
+      const { index, slot, expected } = this.#parts;
+      if (this.#writtenBytes !== slot.bytes) {
+        throw new TesserasError(
+          "corrupt",
+          `Cannot take fragment ${index}: ${this.#writtenBytes} bytes came, wanted ${slot.bytes}`,
+        );
+      }
+      checkFragment(index, this.#hasher.digest(), expected);
+      this.#open = false;
+      this.#parts.settle(true);
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    if (this.#open) this.#parts.settle(false);
+    this.#open = false;
+    return Promise.resolve();
+  }
+}
+
+function checkFragment(index: number, seen: Hash, expected: Hash): void {
+  if (equal(seen, expected)) return;
+  throw new TesserasError(
+    "corrupt",
+    `Cannot use fragment ${index}: its hash is ${keyOf(seen)}, the plan has ${
+      keyOf(expected)
+    }`,
+  );
+}
+
+/** A part of the scratch file as a reader of its own. */
+function part(scratch: Scratch, start: number, bytes: number): ByteSource {
+  return {
+    bytes,
+    read: (offset, into, signal) => {
+      const count = Math.min(into.length, Math.max(0, bytes - offset));
+      return scratch.read(start + offset, into.subarray(0, count), signal);
+    },
+  };
+}

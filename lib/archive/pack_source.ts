@@ -1,0 +1,56 @@
+/** A tessera in a tar that can be read at any place. */
+import { TesserasError } from "@tesseras/core";
+import { MIB } from "@tesseras/core/limits";
+import {
+  type ByteSource,
+  indexTar,
+  type TesseraSource,
+} from "@tesseras/tessera";
+import { readExactly } from "./fragment_reader.ts";
+import { quoted } from "./quoted.ts";
+
+/** Bytes read at once. */
+const CHUNK_BYTES = 1 * MIB;
+
+/**
+ * The files of a pack, or of a tar that somebody made of an export. Keeps the reader, which must outlive it.
+ *
+ * @throws `malformed` when the bytes are no tar that can hold a tessera
+ */
+export async function packSource(
+  pack: ByteSource,
+  signal: AbortSignal,
+): Promise<TesseraSource> {
+  const entries = new Map(
+    (await indexTar(pack, signal)).map((entry) => [entry.path, entry]),
+  );
+  return {
+    list: () =>
+      Promise.resolve(
+        [...entries.values()].map(({ path, bytes }) => ({ path, bytes })),
+      ),
+    read: (path, signal) => {
+      const entry = entries.get(path);
+      if (entry === undefined) {
+        throw new TesserasError(
+          "missing",
+          `Cannot read ${quoted(path)}: the pack has no such file`,
+        );
+      }
+      return readRange(pack, entry, signal);
+    },
+  };
+}
+
+async function* readRange(
+  pack: ByteSource,
+  { offset, bytes }: { readonly offset: number; readonly bytes: number },
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  const buffer = new Uint8Array(Math.min(CHUNK_BYTES, bytes));
+  for (let at = 0; at < bytes; at += buffer.length) {
+    const chunk = buffer.subarray(0, Math.min(buffer.length, bytes - at));
+    await readExactly(pack, offset + at, chunk, signal);
+    yield chunk;
+  }
+}
