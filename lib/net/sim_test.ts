@@ -12,7 +12,7 @@ function lab(weather: Partial<SimOptions>): TransportLab {
   let port = 4433;
   return {
     clock,
-    open: (identity, admit) => {
+    open: (identity, { admit } = {}) => {
       const address = { ip: "192.0.2.1", port: port++ };
       return Promise.resolve(
         network.transport({ identity, address, ...(admit && { admit }) }),

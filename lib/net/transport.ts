@@ -33,8 +33,9 @@ export interface Stream {
    */
   read(signal: AbortSignal): Promise<Uint8Array | undefined>;
   /**
-   * Writes all the bytes, waiting while the peer does not take them. Borrows them until it settles. An aborted write abandons
-   * the stream, because nobody knows how much of it left.
+   * Writes all the bytes, waiting while the peer does not take them. Borrows them until it resolves; when it rejects they may
+   * still be on their way, and must not be changed any more. An aborted write abandons the stream, because nobody knows how
+   * much of it left.
    *
    * @throws `refused` when the peer abandoned the stream (its answer may still be there to read), `unreachable` when the
    * connection is over, or the signal's error
@@ -42,7 +43,10 @@ export interface Stream {
   write(bytes: Uint8Array, signal: AbortSignal): Promise<void>;
   /** Ends our side: the peer reads an end after what was written. Does not wait until it has. @throws as {@link write} */
   finish(signal: AbortSignal): Promise<void>;
-  /** Gives up both sides without waiting. Safe at any time, also twice. */
+  /**
+   * Gives up both sides without waiting. Safe at any time, also twice. A stream whose end was not read needs it: until both its
+   * ends are done, it takes one of the places its opener has.
+   */
   abandon(): void;
 }
 

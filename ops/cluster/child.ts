@@ -9,6 +9,12 @@ export type ChildSpec = {
   readonly bootstrap: readonly string[];
   /** The project's root folder. */
   readonly root: string;
+  /** Where it listens; a free port of this machine by default. */
+  readonly listen?: string;
+  /** Settings that differ from the cluster's, as `TESSERAS_SECTION_KEY`. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** A command that becomes the process, such as one that gives it a small disk. */
+  readonly through?: readonly string[];
 };
 
 /** How a running process presents itself. */
@@ -53,8 +59,10 @@ export class Child {
 
   /** Starts the process. When we die, however we die, its standard input ends and it stops by itself. */
   static start(spec: ChildSpec): Child {
-    const process = new Deno.Command(Deno.execPath(), {
+    const [program, ...before] = [...spec.through ?? [], Deno.execPath()];
+    const process = new Deno.Command(program!, {
       args: [
+        ...before,
         "run",
         "-A",
         "--no-check",
@@ -66,16 +74,23 @@ export class Child {
         "--data-dir",
         spec.dataDir,
         "--listen",
-        "127.0.0.1:0",
+        spec.listen ?? "127.0.0.1:0",
         "--metrics-addr",
         "127.0.0.1:0",
         "--bootstrap",
         spec.bootstrap.join(","),
+        "--log-format",
+        "json",
+        "--log-level",
+        "info",
         "--stop-with-stdin",
       ],
+      clearEnv: true,
       env: {
+        ...unconfigured(Deno.env.toObject()),
         TESSERAS_NETWORK_SUBNET_DIVERSITY: "false",
         TESSERAS_NETWORK_ENABLE_MDNS: "false",
+        ...spec.settings,
       },
       stdin: "piped",
       stdout: "piped",
@@ -158,13 +173,12 @@ export class Child {
           "unreachable",
           `Cannot start ${this.spec.name}: it ended with ${
             this.#last.join(" | ") || "no word"
-          }`,
+          }; its log is ${this.#logPath}`,
         );
       }
-      await orAbort(
-        new Promise<void>((wake) => this.#waiting.push(wake)),
-        signal,
-      );
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#waiting.push(resolve);
+      await orAbort(promise, signal);
     }
   }
 
@@ -204,6 +218,15 @@ export class Child {
     this.#heard.set(String(event.event), event);
     this.#wake();
   }
+}
+
+/** The environment without settings of ours: a cluster is not to take up those of a node of this machine. */
+function unconfigured(
+  env: Readonly<Record<string, string>>,
+): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith("TESSERAS_")),
+  );
 }
 
 function eventOf(line: string): Record<string, unknown> | undefined {

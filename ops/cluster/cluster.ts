@@ -1,6 +1,8 @@
 /** A network on one machine: processes that start in order and never outlive the one that started them. */
 import { join } from "node:path";
-import { mapBounded } from "@tesseras/core";
+import { fileURLToPath } from "node:url";
+import { assert, mapBounded, TesserasError } from "@tesseras/core";
+import { systemClock } from "@tesseras/core/system";
 import { Child, type ChildInfo, type ChildSpec } from "./child.ts";
 
 /** How many of each. */
@@ -21,11 +23,13 @@ export const DEFAULT_SHAPE: ClusterShape = {
 
 /** Processes that start at the same time: starting is work for the processor, more at once is not faster. */
 const STARTS_PARALLEL = 4;
+/** How long one process may take to listen and join, while the machine is busy with others. */
+const START_MS = 60_000;
 /** How long a process may take to stop before it is made to. */
 const STOP_MS = 6_000;
 
 /** The root folder of the project. */
-export const ROOT = new URL("../..", import.meta.url).pathname
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url))
   .replace(/\/$/, "");
 
 /** A running cluster. Disposing it stops every process. */
@@ -33,6 +37,7 @@ export class Cluster implements AsyncDisposable {
   readonly dir: string;
   readonly #children: Child[] = [];
   readonly #infos = new Map<string, ChildInfo>();
+  readonly #crashed = new Map<string, ChildInfo>();
   #stopping = false;
   #reportDeath: (child: Child) => void = () => {};
   /** Resolves with the first process that ended without being asked. */
@@ -45,21 +50,29 @@ export class Cluster implements AsyncDisposable {
     });
   }
 
-  /** Starts all processes; when it resolves they have joined each other and `cluster.json` is written. */
+  /**
+   * Starts all processes; when it resolves they have joined each other and `cluster.json` is written. A process that ends
+   * meanwhile ends the start.
+   *
+   * @throws `unreachable` when a process ends or does not join, `timeout` when it takes too long, or the signal's error
+   */
   static async start(
     dir: string,
     shape: ClusterShape,
     onStarted: (info: ChildInfo) => void,
     signal: AbortSignal,
   ): Promise<Cluster> {
-    await Deno.mkdir(dir, { recursive: true });
+    await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
     const cluster = new Cluster(dir);
+    const dead = new AbortController();
+    cluster.died.then(({ spec }) => dead.abort(endedEarly(spec)));
+    const either = AbortSignal.any([signal, dead.signal]);
     try {
       const [first, ...others] = specsOf(dir, shape);
-      onStarted(await cluster.add(first!, signal));
+      onStarted(await cluster.add(first!, either));
       await mapBounded(others, STARTS_PARALLEL, async (spec, laneSignal) => {
         onStarted(await cluster.add(spec, laneSignal));
-      }, signal);
+      }, either);
       await cluster.#write();
       return cluster;
     } catch (error) {
@@ -85,23 +98,36 @@ export class Cluster implements AsyncDisposable {
       root: ROOT,
     });
     this.#children.push(child);
+    using deadline = systemClock.deadline(START_MS, signal);
+    const info = await child.listening(deadline.signal);
+    await child.ready(deadline.signal);
+    this.#infos.set(spec.name, info);
+    // Only now: an end before it was ready is the failure of this call.
     child.status.then(() => {
-      if (!this.#stopping && this.#infos.has(spec.name)) {
+      if (!this.#stopping && this.#infos.get(spec.name) === info) {
         this.#reportDeath(child);
       }
     });
-    const info = await child.listening(signal);
-    await child.ready(signal);
-    this.#infos.set(spec.name, info);
     return info;
   }
 
   /** Kills a process the hard way, as a power cut would. */
   async crash(name: string): Promise<void> {
+    const info = this.#infos.get(name);
+    if (info !== undefined) this.#crashed.set(name, info);
     this.#infos.delete(name);
-    const child = this.#children.find((one) => one.spec.name === name);
+    const child = this.#children.findLast((one) => one.spec.name === name);
     child?.kill("SIGKILL");
     await child?.ended();
+  }
+
+  /** Starts a crashed process again, on its data directory and at its port, and waits until it has joined. */
+  async restart(name: string, signal: AbortSignal): Promise<ChildInfo> {
+    const info = this.#crashed.get(name);
+    const child = this.#children.findLast((one) => one.spec.name === name);
+    assert(info && child, `${name} was crashed before it is started again`);
+    this.#crashed.delete(name);
+    return await this.add({ ...child.spec, listen: info.address }, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,14 +138,34 @@ export class Cluster implements AsyncDisposable {
     }, STOP_MS);
     await Promise.all(this.#children.map((child) => child.ended()));
     clearTimeout(forced);
+    await this.#forget();
+  }
+
+  get #file(): string {
+    return join(this.dir, "cluster.json");
   }
 
   async #write(): Promise<void> {
-    const path = join(this.dir, "cluster.json");
     const text = JSON.stringify({ processes: this.infos }, null, 2);
-    await Deno.writeTextFile(`${path}.tmp`, text + "\n");
-    await Deno.rename(`${path}.tmp`, path);
+    await Deno.writeTextFile(`${this.#file}.tmp`, text + "\n");
+    await Deno.rename(`${this.#file}.tmp`, this.#file);
   }
+
+  /** Process ids of the dead may soon be somebody else's. */
+  async #forget(): Promise<void> {
+    try {
+      await Deno.remove(this.#file);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}
+
+function endedEarly({ name, dataDir }: ChildSpec): TesserasError {
+  return new TesserasError(
+    "unreachable",
+    `Cannot start the cluster: ${name} ended by itself; its log is ${dataDir}.log`,
+  );
 }
 
 function specsOf(

@@ -1,8 +1,12 @@
 /** `deno task cluster`: a local network as one command. */
 import { resolve } from "node:path";
 import { codeOf, messageOf, TesserasError } from "@tesseras/core";
+import { systemClock } from "@tesseras/core/system";
 import { parseArgs } from "@std/cli/parse-args";
 import { Cluster, type ClusterShape, DEFAULT_SHAPE } from "./cluster.ts";
+
+/** Signals within this time are one request. */
+const SAME_SIGNAL_MS = 500;
 
 const HELP = `Starts a local network and keeps it until Ctrl-C
 
@@ -17,22 +21,33 @@ if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main(args: readonly string[]): Promise<number> {
   try {
+    const unknown: string[] = [];
     const parsed = parseArgs(args, {
       boolean: ["help"],
       string: ["nodes", "dir"],
-      unknown: (flag) => {
-        throw new TesserasError(
-          "unusable",
-          `Cannot start a cluster: ${flag} is not known; see --help`,
-        );
-      },
+      unknown: (flag) => unknown.push(flag),
     });
     if (parsed.help) {
       console.log(HELP);
       return 0;
     }
+    const odd = unknown[0] ?? parsed._[0];
+    if (odd !== undefined) {
+      throw new TesserasError(
+        "unusable",
+        `Cannot start a cluster: ${
+          JSON.stringify(odd)
+        } is not known; see --help`,
+      );
+    }
     const shape = shapeOf(parsed.nodes);
-    const given = typeof parsed.dir === "string" ? parsed.dir : undefined;
+    const given = parsed.dir;
+    if (given !== undefined && (typeof given !== "string" || given === "")) {
+      throw new TesserasError(
+        "unusable",
+        "Cannot start a cluster: --dir wants one folder",
+      );
+    }
     const dir = given === undefined
       ? await Deno.makeTempDir({ prefix: "tesseras-cluster-" })
       : resolve(given);
@@ -51,9 +66,7 @@ async function main(args: readonly string[]): Promise<number> {
 
 async function keep(dir: string, shape: ClusterShape): Promise<number> {
   const stop = new AbortController();
-  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    Deno.addSignalListener(name, () => stop.abort());
-  }
+  onSignals(() => stop.abort());
   await using cluster = await Cluster.start(
     dir,
     shape,
@@ -81,9 +94,26 @@ async function keep(dir: string, shape: ClusterShape): Promise<number> {
   return 1;
 }
 
+/**
+ * The first signal stops in order. A later one ends this process at once, and with it the pipes that keep the others alive.
+ * Ctrl-C reaches a group twice within a moment, which is one.
+ */
+function onSignals(stop: () => void): void {
+  let askedMs: number | undefined;
+  const onSignal = (): void => {
+    const nowMs = systemClock.monotonicMs();
+    askedMs ??= nowMs;
+    if (nowMs - askedMs > SAME_SIGNAL_MS) Deno.exit(1);
+    stop();
+  };
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    Deno.addSignalListener(name, onSignal);
+  }
+}
+
 function shapeOf(nodes: unknown): ClusterShape {
-  if (nodes === undefined || nodes === "") return DEFAULT_SHAPE;
-  const count = Number(nodes);
+  if (nodes === undefined) return DEFAULT_SHAPE;
+  const count = nodes === "" ? NaN : Number(nodes);
   if (!Number.isSafeInteger(count) || count < 5 || count > 200) {
     throw new TesserasError(
       "unusable",
