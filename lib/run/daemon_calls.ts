@@ -1,0 +1,206 @@
+/** What `tes` can ask of a running node. */
+import type { Archive } from "@tesseras/archive";
+import type { Blobs } from "@tesseras/blobs";
+import {
+  formatAddress,
+  type Hash,
+  parseHash,
+  parseTesseraId,
+  TesserasError,
+  toHex,
+} from "@tesseras/core";
+import { PEERS_PER_SUBNET_MAX } from "@tesseras/core/limits";
+import type { MlDsaSuite } from "@tesseras/crypto";
+import {
+  fetch,
+  type FetchEvent,
+  findProviders,
+  type Node,
+  publish,
+  type PublishEvent,
+  type PublishReport,
+} from "@tesseras/node";
+import type { State } from "@tesseras/state";
+import { readPlan, verifyPlan } from "@tesseras/tessera";
+import type { Config } from "./config.ts";
+import type { ControlHandler } from "./control.ts";
+import type { Json, JsonObject } from "./control_frames.ts";
+import { everyMs } from "./every.ts";
+
+/** What the calls work with. */
+export type CallParts = {
+  readonly node: Node;
+  readonly archive: Archive;
+  readonly state: State;
+  readonly blobs: Blobs;
+  readonly suite: MlDsaSuite;
+  readonly config: Config;
+  readonly name: string;
+  readonly startedMs: number;
+};
+
+/** Progress of bytes is told at most this often; everything else at once. */
+const PROGRESS_EVERY_MS = 100;
+
+/** The calls by name. */
+export function controlHandlers(
+  parts: CallParts,
+): Readonly<Record<string, ControlHandler>> {
+  return {
+    status: (_parameters, _emit, signal) => status(parts, signal),
+    publish: (parameters, emit, signal) =>
+      publishCall(parts, parameters, emit, signal),
+    fetch: (parameters, emit, signal) =>
+      fetchCall(parts, parameters, emit, signal),
+    providers: (parameters, _emit, signal) =>
+      providers(parts, parameters, signal),
+  };
+}
+
+async function status(
+  { node, state, name, startedMs, config }: CallParts,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const record = node.record();
+  const { clock, counters } = node.runtime;
+  return {
+    name,
+    id: toHex(node.id),
+    pid: Deno.pid,
+    roles: node.roles.map((role) => role.name),
+    addresses: record.addresses.map(formatAddress),
+    powBits: config.node.pow_bits,
+    uptimeSecs: Math.round((clock.monotonicMs() - startedMs) / 1000),
+    residentBytes: Deno.memoryUsage().rss,
+    knownPeers: node.table.size,
+    sessions: node.peers.sessions().slice(0, 100).map((session) => ({
+      id: toHex(session.id),
+      address: formatAddress(session.remote),
+      dialled: session.dialled,
+    })),
+    storedForOthersBytes: await state.storedBytes(undefined, signal),
+    pointers: await state.pointerCount(signal),
+    counters: counters.snapshot(),
+  };
+}
+
+async function publishCall(
+  parts: CallParts,
+  parameters: JsonObject,
+  emit: (event: JsonObject) => void,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const planHash = hashIn(parameters, "plan");
+  const row = await parts.state.plan(planHash, signal);
+  if (row === undefined) {
+    throw new TesserasError(
+      "missing",
+      "Cannot publish: the plan of fragments is not in this node's database",
+    );
+  }
+  const plan = readPlan(row.bytes);
+  await verifyPlan(plan, parts.suite);
+  const { network, replication } = parts.config;
+  const report = await publish(
+    {
+      node: parts.node,
+      archive: parts.archive,
+      state: parts.state,
+      subnetLimit: network.subnet_diversity ? PEERS_PER_SUBNET_MAX : undefined,
+      parallel: replication.concurrent_transfers,
+    },
+    plan,
+    (event) => emit(publishEvent(event)),
+    signal,
+  );
+  return publishResult(report);
+}
+
+function publishEvent(event: PublishEvent): JsonObject {
+  if (event.type === "sent" || event.type === "retry") {
+    return { ...event, holder: toHex(event.holder) };
+  }
+  return event;
+}
+
+function publishResult(report: PublishReport): JsonObject {
+  return {
+    plan: toHex(report.planHash),
+    holders: [...report.holders].map(([index, holder]): Json => ({
+      index,
+      id: toHex(holder.id),
+      address: holder.addresses[0] ? formatAddress(holder.addresses[0]) : null,
+    })),
+    unplaced: report.unplaced,
+    sentBytes: report.sentBytes,
+    resumedCount: report.resumedCount,
+    peerCount: report.peerCount,
+    subnetCount: report.subnetCount,
+    keeperCount: report.keeperCount,
+  };
+}
+
+async function fetchCall(
+  parts: CallParts,
+  parameters: JsonObject,
+  emit: (event: JsonObject) => void,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const tesseraId = parseTesseraId(textIn(parameters, "tessera"));
+  const { node, archive, blobs, suite } = parts;
+  const due = everyMs(PROGRESS_EVERY_MS, node.runtime.clock);
+  const report = await fetch({ node, archive, blobs, suite }, tesseraId, (
+    event,
+  ) => {
+    if (event.type !== "received" || due()) emit(fetchEvent(event));
+  }, signal);
+  return {
+    tessera: toHex(report.tesseraId),
+    plan: toHex(report.planHash),
+    packBytes: report.packBytes,
+    dataCount: report.dataCount,
+    parityCount: report.parityCount,
+    used: [...report.used].map(([index, holder]): Json => ({
+      index,
+      holder: toHex(holder),
+    })),
+    rebuiltCount: report.rebuiltCount,
+    failedCount: report.failedCount,
+  };
+}
+
+function fetchEvent(event: FetchEvent): JsonObject {
+  if (event.type === "fragment" || event.type === "failed") {
+    return { ...event, holder: toHex(event.holder) };
+  }
+  return event;
+}
+
+async function providers(
+  { node }: CallParts,
+  parameters: JsonObject,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const tesseraId = parseTesseraId(textIn(parameters, "tessera"));
+  const found = await findProviders(node, tesseraId, signal);
+  return {
+    providers: found.map(({ record, holder }): Json => ({
+      id: toHex(record.holder),
+      plan: toHex(record.planHash),
+      indices: record.indices,
+      expiresAtMs: record.expiresAtMs,
+      address: holder.addresses[0] ? formatAddress(holder.addresses[0]) : null,
+      subnet: holder.subnet ?? null,
+    })),
+  };
+}
+
+function textIn(parameters: JsonObject, name: string): string {
+  const value = parameters[name];
+  if (typeof value === "string") return value;
+  throw new TesserasError("malformed", `Cannot read call: no ${name} in it`);
+}
+
+function hashIn(parameters: JsonObject, name: string): Hash {
+  return parseHash(textIn(parameters, name));
+}

@@ -1,0 +1,260 @@
+/** Every setting of a program: its section and key, its default, what it allows, and how a value of it is read. */
+import {
+  LOG_LEVELS,
+  type LogLevel,
+  parseAddress,
+  splitHostPort,
+} from "@tesseras/core";
+import {
+  BUCKET_PEERS_MAX,
+  BUCKET_REFRESH_MS,
+  DEFICIT_MAX,
+  FREE_SPACE_MIN,
+  LOOKUP_PARALLEL,
+  PER_PEER_MAX,
+  PING_FAILURES_MAX,
+  POINTER_TTL_MS,
+  POINTERS_MAX,
+  PORT_DEFAULT,
+  POW_BITS_DEFAULT,
+  POW_BITS_MIN,
+  REPUBLISH_MS,
+  TRANSFERS_PARALLEL,
+} from "@tesseras/core/limits";
+
+/** A setting: its default, what it allows in words, and how it is read from TOML or from a text. */
+export type Setting<T> = {
+  readonly fallback: T;
+  readonly allowed: string;
+  /** `undefined` when the value is not allowed. */
+  readonly read: (value: unknown) => T | undefined;
+  readonly help: string;
+};
+
+function setting<T>(
+  fallback: T,
+  allowed: string,
+  help: string,
+  read: (value: unknown) => T | undefined,
+): Setting<T> {
+  return { fallback, allowed, read, help };
+}
+
+function whole(
+  fallback: number,
+  least: number,
+  most: number,
+  help: string,
+): Setting<number> {
+  return setting(
+    fallback,
+    `a whole number from ${least} to ${most}`,
+    help,
+    (value) => {
+      const number = typeof value === "string" && /^\d+$/.test(value)
+        ? Number(value)
+        : value;
+      return typeof number === "number" && Number.isSafeInteger(number) &&
+          number >= least && number <= most
+        ? number
+        : undefined;
+    },
+  );
+}
+
+function flag(fallback: boolean, help: string): Setting<boolean> {
+  return setting(fallback, "true or false", help, (value) => {
+    if (value === true || value === "true") return true;
+    if (value === false || value === "false") return false;
+    return undefined;
+  });
+}
+
+function text(fallback: string, help: string): Setting<string> {
+  return setting(
+    fallback,
+    "a text",
+    help,
+    (value) => typeof value === "string" ? value : undefined,
+  );
+}
+
+function oneOf<T extends string>(
+  fallback: T,
+  values: readonly T[],
+  help: string,
+): Setting<T> {
+  return setting(
+    fallback,
+    values.map((v) => `"${v}"`).join(" or "),
+    help,
+    (value) => values.find((v) => v === value),
+  );
+}
+
+/** A list of texts; from the environment and flags, separated by commas. */
+function list(
+  fallback: readonly string[],
+  allowed: string,
+  help: string,
+  holds: (item: string) => boolean,
+): Setting<readonly string[]> {
+  return setting(fallback, allowed, help, (value) => {
+    const items: unknown = typeof value === "string"
+      ? value.split(",").map((item) => item.trim()).filter((i) => i !== "")
+      : value;
+    return Array.isArray(items) &&
+        items.every((item) => typeof item === "string" && holds(item))
+      ? items
+      : undefined;
+  });
+}
+
+function parses(read: (text: string) => unknown): (text: string) => boolean {
+  return (text) => {
+    try {
+      read(text);
+      return true;
+    } catch {
+      return false; // the caller's sentence says what is allowed
+    }
+  };
+}
+
+function address(fallback: string, help: string): Setting<string> {
+  return setting(
+    fallback,
+    'an address such as "0.0.0.0:4433" or "[::]:4433"',
+    help,
+    (value) =>
+      typeof value === "string" && isAddress(value) ? value : undefined,
+  );
+}
+
+/** An address, or an empty text for none. */
+function optional(one: Setting<string>): Setting<string> {
+  return {
+    ...one,
+    allowed: `${one.allowed}, or "" for none`,
+    read: (value) => value === "" ? "" : one.read(value),
+  };
+}
+
+const isAddress = parses(parseAddress);
+const isHostPort = parses((text) =>
+  splitHostPort(text.replace(/^[0-9a-f]{40}@/i, ""))
+);
+
+const DAY_SECS = 86_400;
+
+/** Every section and key, with the defaults of the user guide. */
+export const SETTINGS = {
+  node: {
+    data_dir: text("", "where identity, database and blobs are kept"),
+    listen_addr: address(`0.0.0.0:${PORT_DEFAULT}`, "QUIC listener"),
+    listen_addrs: list(
+      [],
+      "a list of addresses",
+      "several QUIC listeners; wins over listen_addr",
+      isAddress,
+    ),
+    advertise_addrs: list(
+      [],
+      "a list of addresses",
+      "where others reach this node; found out when empty",
+      isAddress,
+    ),
+    pow_bits: whole(
+      POW_BITS_DEFAULT,
+      POW_BITS_MIN,
+      40,
+      "leading zero bits of a node id in this network",
+    ),
+  },
+  dht: {
+    k: whole(BUCKET_PEERS_MAX, 1, 20, "peers per bucket"),
+    alpha: whole(LOOKUP_PARALLEL, 1, 10, "questions at once per lookup"),
+    bucket_refresh_interval_secs: whole(
+      BUCKET_REFRESH_MS / 1000,
+      10,
+      DAY_SECS,
+      "how often quiet buckets are refreshed",
+    ),
+    republish_interval_secs: whole(
+      REPUBLISH_MS / 1000,
+      10,
+      DAY_SECS,
+      "how often pointers are stored again",
+    ),
+    pointer_ttl_secs: whole(
+      POINTER_TTL_MS / 1000,
+      60,
+      DAY_SECS,
+      "how long a pointer lives",
+    ),
+    max_stored_pointers: whole(
+      POINTERS_MAX,
+      1,
+      10_000_000,
+      "pointers kept here",
+    ),
+    ping_failure_threshold: whole(
+      PING_FAILURES_MAX,
+      1,
+      20,
+      "failures in a row that remove a peer",
+    ),
+  },
+  bootstrap: {
+    dns_domain: text(
+      "_tesseras._udp.tesseras.net",
+      "domain of the TXT records that name peers",
+    ),
+    hardcoded: list(
+      ["boot1.tesseras.net:4433", "boot2.tesseras.net:4433"],
+      'a list of "host:port", "[ipv6]:port" or "id@host:port"',
+      "peers to join through",
+      isHostPort,
+    ),
+  },
+  network: {
+    enable_mdns: flag(true, "look for peers on the local network"),
+    subnet_diversity: flag(
+      true,
+      "limit peers of one /24 or /48; off for a cluster on one machine",
+    ),
+  },
+  replication: {
+    concurrent_transfers: whole(
+      TRANSFERS_PARALLEL,
+      1,
+      64,
+      "fragments in transfer at once",
+    ),
+    min_free_space_bytes: whole(
+      FREE_SPACE_MIN,
+      0,
+      2 ** 50,
+      "stop taking fragments below this",
+    ),
+    deficit_allowance_bytes: whole(
+      DEFICIT_MAX,
+      0,
+      2 ** 50,
+      "storage a peer may owe",
+    ),
+    per_peer_limit_bytes: whole(
+      PER_PEER_MAX,
+      0,
+      2 ** 50,
+      "storage one peer may use here",
+    ),
+  },
+  observability: {
+    metrics_addr: optional(
+      address("127.0.0.1:9190", "HTTP for /healthz, /readyz and /metrics"),
+    ),
+    log_format: oneOf("json", ["json", "text"], "how log lines look"),
+    log_level: oneOf<LogLevel>("info", LOG_LEVELS, "the least level written"),
+  },
+} as const;

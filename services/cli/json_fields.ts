@@ -1,0 +1,20 @@
+/** Fields of what the node answers. It may be of another version, so each is looked at before it is believed. */
+import type { JsonObject } from "@tesseras/run";
+
+/** A number, 0 when it is none. */
+export function numberIn(json: JsonObject, name: string): number {
+  const value = json[name];
+  return typeof value === "number" ? value : 0;
+}
+
+/** A text, empty when it is none. */
+export function textIn(json: JsonObject, name: string): string {
+  const value = json[name];
+  return typeof value === "string" ? value : "";
+}
+
+/** How many items a list has, 0 when it is none. */
+export function countIn(json: JsonObject, name: string): number {
+  const value = json[name];
+  return Array.isArray(value) ? value.length : 0;
+}

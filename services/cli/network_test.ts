@@ -1,0 +1,105 @@
+/** The commands that need a node, with a network of real nodes on loopback in this process. */
+import { match } from "node:assert/strict";
+import { Counters, formatAddress, silentLog } from "@tesseras/core";
+import { systemClock, systemRandom } from "@tesseras/core/system";
+import {
+  type Daemon,
+  readConfig,
+  type RoleName,
+  startDaemon,
+} from "@tesseras/run";
+import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
+import { Home, never, textOf } from "./home_for_tests.ts";
+
+/** A joined node on a data directory. */
+async function node(
+  dataDir: string,
+  roles: readonly RoleName[],
+  entry?: Daemon,
+): Promise<Daemon> {
+  const settings: Record<string, string> = {
+    "node.listen_addr": "127.0.0.1:0",
+    "node.pow_bits": "8",
+    "bootstrap.hardcoded": entry ? formatAddress(entry.listening) : "",
+    "network.subnet_diversity": "false",
+    "network.enable_mdns": "false",
+    "observability.metrics_addr": "",
+    "replication.min_free_space_bytes": "0",
+  };
+  const flags = new Map(
+    Object.entries(settings)
+      .map(([name, value]) => [name, { typed: name, value }]),
+  );
+  const runtime = {
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    counters: new Counters(),
+  };
+  const config = readConfig({ flags });
+  const daemon = await startDaemon(
+    { name: "tesd", config, dataDir, roles },
+    runtime,
+    never,
+  );
+  await daemon.joined;
+  return daemon;
+}
+
+Deno.test("what one home publishes, status tells and another home fetches", async () => {
+  await using home = await Home.ready();
+  await using other = await Home.empty();
+  await using entry = await node(`${home.path}/entry`, ["bootstrap", "dht"]);
+  await using _first = await node(`${home.path}/s1`, ["store"], entry);
+  await using _second = await node(`${home.path}/s2`, ["store"], entry);
+  await using _mine = await node(home.dataDir, ["dht"], entry);
+  await using _theirs = await node(other.dataDir, ["dht"], entry);
+  const hash = await home.tessera();
+  const local = await home.tes(["status", hash]);
+  assertEquals([local.json.state, local.json.plan], ["Local", null]);
+
+  const published = await home.tes(["publish", hash.slice(0, 8)]);
+  const { json } = published;
+  assertEquals([json.hash, json.dataCount, json.peerCount], [hash, 1, 2]);
+  const holders = json.holders as { index: number; id: string }[];
+  assertEquals(
+    holders.length + (json.unplaced as unknown[]).length,
+    7,
+    "every copy has a holder or is named as having none",
+  );
+  assertTrue(Number(json.prepareSeconds) <= Number(json.seconds));
+  match(
+    published.lines.join("\n"),
+    /copies, of which any one is enough, on 2 peers/,
+  );
+
+  const status = await home.tes(["status", hash.slice(0, 4)]);
+  assertEquals(status.json.plan, json.plan);
+  assertEquals(
+    [status.json.peerCount, status.json.survivesLossOf],
+    [2, 1],
+  );
+  assertTrue(["Publishing", "Replicated"].includes(textOf(status.json.state)));
+  const all = await home.tes(["status"]);
+  assertEquals(all.json, { tesseras: [status.json] });
+
+  const fetched = await other.tes(["fetch", hash]);
+  assertEquals([fetched.json.hash, fetched.json.plan], [hash, json.plan]);
+  assertEquals((await other.tes(["verify", hash])).json.passed, true);
+  const { tesseras } = (await other.tes(["list"])).json as {
+    tesseras: { hash: string; origin: string }[];
+  };
+  assertEquals(tesseras.map(({ hash, origin }) => [hash, origin]), [
+    [hash, "fetched"],
+  ]);
+  await assertRejectsCode(other.tes(["publish", hash]), "missing");
+
+  const about = await home.tes(["status", "--node"]);
+  match(textOf(about.json.id), /^[0-9a-f]{40}$/);
+  match(about.lines.join("\n"), /Roles: +dht\n/);
+  await assertRejectsCode(
+    home.tes(["fetch", "0".repeat(64)]),
+    "absent",
+    /no peer says it holds/,
+  );
+});

@@ -1,0 +1,67 @@
+/** The archive of a data directory, for as long as one command needs it. */
+import { dirname } from "node:path";
+import { pathToFileURL } from "node:url";
+import { Archive } from "@tesseras/archive";
+import { openDiskBlobs } from "@tesseras/blobs/disk";
+import { type Runtime, TesserasError } from "@tesseras/core";
+import { nativeMlDsa } from "@tesseras/crypto/native";
+import { type DataPaths, makePrivateFolder } from "@tesseras/run";
+import type { State } from "@tesseras/state";
+import { openLibsqlState } from "@tesseras/state/libsql";
+
+/** An open archive and the state below it. Dispose it. */
+export type OpenedArchive = AsyncDisposable & {
+  readonly archive: Archive;
+  readonly state: State;
+};
+
+/** Whether there is a database in a data directory. */
+export async function hasArchive(paths: DataPaths): Promise<boolean> {
+  try {
+    return (await Deno.stat(paths.database)).isFile;
+  } catch (error) {
+    const absent = error instanceof Deno.errors.NotFound ||
+      error instanceof Deno.errors.NotADirectory;
+    if (absent) return false;
+    throw error;
+  }
+}
+
+/** Opens the archive that is there. @throws `missing` when there is none */
+export async function openArchive(
+  paths: DataPaths,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<OpenedArchive> {
+  if (await hasArchive(paths)) return await makeArchive(paths, runtime, signal);
+  throw new TesserasError(
+    "missing",
+    `Cannot find any tessera: there is no archive in ${paths.dataDir}; make one with "tes init", or choose another with --data-dir`,
+  );
+}
+
+/** Opens the archive, and makes it when there is none. @throws `unusable` when the disk refuses */
+export async function makeArchive(
+  paths: DataPaths,
+  runtime: Runtime,
+  signal: AbortSignal,
+): Promise<OpenedArchive> {
+  await makePrivateFolder(paths.dataDir);
+  await makePrivateFolder(paths.blobs);
+  await makePrivateFolder(dirname(paths.database));
+  await using stack = new AsyncDisposableStack();
+  const blobs = stack.use(await openDiskBlobs(paths.blobs, signal));
+  const state = stack.use(
+    await openLibsqlState(
+      { url: pathToFileURL(paths.database).href, worker: false },
+      signal,
+    ),
+  );
+  const suite = await nativeMlDsa();
+  const opened = stack.move();
+  return {
+    archive: new Archive({ state, blobs, suite, runtime }),
+    state,
+    [Symbol.asyncDispose]: () => opened.disposeAsync(),
+  };
+}
