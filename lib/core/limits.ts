@@ -146,6 +146,8 @@ export const PROVIDERS_PER_MESSAGE_MAX = 20;
 export const PROVIDERS_PER_HOLDER_MAX = 20_000;
 /** How long one question of a lookup may take, dialling included; then the lookup goes on without that peer. */
 export const QUERY_TIMEOUT_MS = 4_000;
+/** How long a question of a lookup holds up the next one: three slow round trips, and a quarter of its own time. */
+export const QUERY_LATE_MS = QUERY_TIMEOUT_MS / 4;
 /** How long a whole lookup may take; it answers with what it has. */
 export const LOOKUP_TIMEOUT_MS = 30_000;
 /** Questions one lookup may ask in all: far beyond log2 of any network, and an end for a lying one. */
@@ -179,7 +181,7 @@ export const DEFICIT_MAX = 256 * MIB;
 export const PER_PEER_MAX = 1 * GIB;
 /** Fragments a fetch has in flight at once: enough to fill the line from several holders, few enough for flat memory. */
 export const FETCH_PARALLEL = 6;
-/** Fragments asked for beyond those still needed, so that one slow holder does not hold up a fetch. */
+/** Fragments asked for beyond those still needed once a holder is late, so that one slow holder does not hold up a fetch. */
 export const FETCH_SPARE = 2;
 /** Fragments in transfer at once (user guide, "Concurrent transfers"). */
 export const TRANSFERS_PARALLEL = 4;

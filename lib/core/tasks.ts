@@ -38,7 +38,7 @@ export class Tasks implements AsyncDisposable {
   /** Starts background work, unless the scope has ended. A cancellation ends it quietly; any other failure ends the scope. */
   spawn(work: (signal: AbortSignal) => Promise<void>): void {
     if (this.signal.aborted) return;
-    const running = Promise.try(work, this.signal).catch((error) => {
+    const running = begin(work, this.signal).catch((error) => {
       if (codeOf(error) === "cancelled" || this.signal.aborted) return;
       this.#failure ??= { error };
       this.#reportFailure(error);
@@ -62,6 +62,18 @@ export class Tasks implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop();
+  }
+}
+
+/** Starts work and takes what it throws at once for a failure. Adds no turn of its own, or a failure could come after a stop. */
+function begin(
+  work: (signal: AbortSignal) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    return work(signal);
+  } catch (error) {
+    return Promise.reject(error);
   }
 }
 

@@ -49,6 +49,13 @@ Deno.test("work that throws before it waits is a failure like any other", async 
   await assertRejectsCode(tasks.stop(), "corrupt");
 });
 
+Deno.test("work that failed before the scope was stopped has failed, though nobody has heard of it yet", async () => {
+  const tasks = new Tasks(never);
+  tasks.spawn(() => Promise.reject(broken()));
+  await Promise.resolve();
+  await assertRejectsCode(tasks.stop(), "corrupt");
+});
+
 Deno.test("a cancellation ends one task and leaves the others alone", async () => {
   await using tasks = new Tasks(never);
   tasks.spawn(() => Promise.reject(new TesserasError("cancelled", "Enough")));

@@ -40,7 +40,7 @@ const CALL_MS = 5_000;
 /** How long a client may leave its answer unread: it may be suspended for a moment, not for ever. */
 const UNREAD_MS = 60_000;
 /** How long calls under way may go on when the node stops; then they are cancelled, and told so. */
-const DRAIN_MS = 2_500;
+const DRAIN_MS = 2_000;
 /** How long the last word may take when the node stops. */
 const LAST_WORD_MS = 500;
 /** The pause after the system refused a connection, which it does when files run out. */
@@ -142,6 +142,8 @@ class ControlServer implements AsyncDisposable {
   }
 
   #take(client: Client): void {
+    // A scope that has ended starts nothing, so nobody else would close it.
+    if (this.#tasks.signal.aborted) return client.close();
     const isFull = this.#clients.size >= CLIENTS_MAX;
     if (isFull) this.#runtime.counters.add("control.refused");
     this.#tasks.spawn((signal) => {

@@ -1,3 +1,4 @@
+// One test waits until a client that never reads is given up: 3 s at twenty times the pace.
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import {
   type Clock,

@@ -38,6 +38,7 @@ import { loadOrMintNode } from "./identities.ts";
 import { stayJoined } from "./joining.ts";
 import { type DataPaths, dataPaths } from "./paths.ts";
 import { makePrivateFolder } from "./secret_files.ts";
+import { sweepForever } from "./sweeping.ts";
 
 /** What a process may offer. `bootstrap` marks an entry, `dht` keeps pointers, `store` keeps fragments. */
 export const ROLE_NAMES = ["bootstrap", "dht", "store"] as const;
@@ -67,6 +68,10 @@ export type Daemon = AsyncDisposable & {
 };
 
 const never: AbortSignal = new AbortController().signal;
+/** How long requests of peers may go on when the node stops. */
+const QUIET_MS = 1_000;
+/** How often it is looked whether they have ended. */
+const QUIET_LOOK_MS = 25;
 
 /**
  * Starts a node. The signal stops the start; what runs is stopped by disposing it.
@@ -92,8 +97,10 @@ export async function startDaemon(
   );
   stack.use(node);
   stack.defer(() => savePeers(node, kept.state, never));
+  stack.defer(() => untilQuiet(node));
   const presence = watchPresence(node, kept.state, config);
   const archive = new Archive({ ...kept, runtime });
+  node.spawn((taskSignal) => sweepForever(archive, runtime, taskSignal));
   const startedMs = runtime.clock.monotonicMs();
   const parts = { ...options, ...kept, node, archive, startedMs };
   const control = await serveControl(
@@ -169,6 +176,16 @@ function watchPresence(
   node.spawn((taskSignal) => refreshForever(node, refreshMs, taskSignal));
   node.spawn((taskSignal) => savePeersForever(node, state, taskSignal));
   return { joined, isJoined: () => isJoined };
+}
+
+/** Lets requests under way end before their connections are closed; whoever keeps asking is not waited for. */
+async function untilQuiet(node: Node): Promise<void> {
+  const { clock } = node.runtime;
+  const endMs = clock.monotonicMs() + QUIET_MS;
+  while (
+    clock.monotonicMs() < endMs &&
+    node.peers.sessions().some(({ busyCount }) => busyCount > 0)
+  ) await clock.sleep(QUIET_LOOK_MS, never);
 }
 
 type Kept = {

@@ -76,7 +76,10 @@ async function isAlone(node: Node, signal: AbortSignal): Promise<boolean> {
       await node.ask(peer, { type: "ping" }, {}, deadline.signal);
       return false;
     } catch (error) {
-      if (signal.aborted || codeOf(error) === undefined) throw error;
+      const code = codeOf(error);
+      if (signal.aborted || code === undefined) throw error;
+      // Who refuses is there.
+      if (code === "refused" || code === "overloaded") return false;
     }
   }
   return true;

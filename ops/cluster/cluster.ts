@@ -5,6 +5,8 @@ import { assert, mapBounded, TesserasError } from "@tesseras/core";
 import { systemClock } from "@tesseras/core/system";
 import { Child, type ChildInfo, type ChildSpec } from "./child.ts";
 
+export type { ChildInfo };
+
 /** How many of each. */
 export type ClusterShape = {
   readonly bootstrap: number;
@@ -39,6 +41,7 @@ export class Cluster implements AsyncDisposable {
   readonly #infos = new Map<string, ChildInfo>();
   readonly #crashed = new Map<string, ChildInfo>();
   #stopping = false;
+  #isWritten = false;
   #reportDeath: (child: Child) => void = () => {};
   /** Resolves with the first process that ended without being asked. */
   readonly died: Promise<Child>;
@@ -70,6 +73,8 @@ export class Cluster implements AsyncDisposable {
     try {
       const [first, ...others] = specsOf(dir, shape);
       onStarted(await cluster.add(first!, either));
+      // It has its data directory for itself, so what an earlier cluster wrote here is out of date.
+      await cluster.#forget();
       await mapBounded(others, STARTS_PARALLEL, async (spec, laneSignal) => {
         onStarted(await cluster.add(spec, laneSignal));
       }, either);
@@ -91,24 +96,10 @@ export class Cluster implements AsyncDisposable {
     spec: Omit<ChildSpec, "bootstrap" | "root">,
     signal: AbortSignal,
   ): Promise<ChildInfo> {
-    const entries = this.infos.filter((info) => info.role === "bootstrap");
-    const child = Child.start({
-      ...spec,
-      bootstrap: entries.map(({ id, address }) => `${id}@${address}`),
-      root: ROOT,
-    });
-    this.#children.push(child);
     using deadline = systemClock.deadline(START_MS, signal);
-    const info = await child.listening(deadline.signal);
+    const { child, info } = await this.#begin(spec, deadline.signal);
     await child.ready(deadline.signal);
-    this.#infos.set(spec.name, info);
-    // Only now: an end before it was ready is the failure of this call.
-    child.status.then(() => {
-      if (!this.#stopping && this.#infos.get(spec.name) === info) {
-        this.#reportDeath(child);
-      }
-    });
-    return info;
+    return this.#expectAlive(child, info);
   }
 
   /** Kills a process the hard way, as a power cut would. */
@@ -121,13 +112,16 @@ export class Cluster implements AsyncDisposable {
     await child?.ended();
   }
 
-  /** Starts a crashed process again, on its data directory and at its port, and waits until it has joined. */
+  /** Starts a crashed process again, on its data directory and at its port, and waits until it listens: the others know it there. */
   async restart(name: string, signal: AbortSignal): Promise<ChildInfo> {
     const info = this.#crashed.get(name);
     const child = this.#children.findLast((one) => one.spec.name === name);
     assert(info && child, `${name} was crashed before it is started again`);
     this.#crashed.delete(name);
-    return await this.add({ ...child.spec, listen: info.address }, signal);
+    using deadline = systemClock.deadline(START_MS, signal);
+    const spec = { ...child.spec, listen: info.address };
+    const begun = await this.#begin(spec, deadline.signal);
+    return this.#expectAlive(begun.child, begun.info);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -138,17 +132,44 @@ export class Cluster implements AsyncDisposable {
     }, STOP_MS);
     await Promise.all(this.#children.map((child) => child.ended()));
     clearTimeout(forced);
-    await this.#forget();
+    if (this.#isWritten) await this.#forget();
   }
 
   get #file(): string {
     return join(this.dir, "cluster.json");
   }
 
+  async #begin(
+    spec: Omit<ChildSpec, "bootstrap" | "root">,
+    signal: AbortSignal,
+  ): Promise<{ readonly child: Child; readonly info: ChildInfo }> {
+    const entries = this.infos.filter((info) => info.role === "bootstrap");
+    const child = Child.start({
+      ...spec,
+      bootstrap: entries.map(({ id, address }) => `${id}@${address}`),
+      root: ROOT,
+    });
+    this.#children.push(child);
+    return { child, info: await child.listening(signal) };
+  }
+
+  /** From now on its end is a death; an end before is the failure of the call that starts it. */
+  #expectAlive(child: Child, info: ChildInfo): ChildInfo {
+    const { name } = info;
+    this.#infos.set(name, info);
+    child.status.then(() => {
+      if (!this.#stopping && this.#infos.get(name) === info) {
+        this.#reportDeath(child);
+      }
+    });
+    return info;
+  }
+
   async #write(): Promise<void> {
     const text = JSON.stringify({ processes: this.infos }, null, 2);
     await Deno.writeTextFile(`${this.#file}.tmp`, text + "\n");
     await Deno.rename(`${this.#file}.tmp`, this.#file);
+    this.#isWritten = true;
   }
 
   /** Process ids of the dead may soon be somebody else's. */
