@@ -1,60 +1,26 @@
 /** The whole fetch story: find holders, get any k fragments, rebuild, verify, keep. */
 import { type Archive, Assembly } from "@tesseras/archive";
+import type { Blobs } from "@tesseras/blobs";
 import {
   codeOf,
+  equal,
   type Hash,
   keyOf,
+  mapBounded,
   messageOf,
   type NodeId,
   shuffled,
-  Tasks,
   type TesseraId,
   TesserasError,
-  throwIfAborted,
   toHex,
 } from "@tesseras/core";
-import {
-  FETCH_PARALLEL,
-  FETCH_SPARE,
-  QUERY_TIMEOUT_MS,
-} from "@tesseras/core/limits";
-import type { Blobs } from "@tesseras/blobs";
+import { LOOKUP_PARALLEL, QUERY_TIMEOUT_MS } from "@tesseras/core/limits";
 import type { MlDsaSuite } from "@tesseras/crypto";
-import { transferTimeoutMs } from "@tesseras/net";
 import { type Plan, readPlan, verifyPlan } from "@tesseras/tessera";
 import type { NodeRecord } from "@tesseras/wire";
+import { type FetchEvent, Gather } from "./gather.ts";
 import type { Node } from "./node.ts";
 import { findProviders, type Provider } from "./pointers.ts";
-
-/** What happens while a tessera is fetched. */
-export type FetchEvent =
-  | { readonly type: "found"; readonly holderCount: number }
-  | {
-    readonly type: "plan";
-    readonly dataCount: number;
-    readonly parityCount: number;
-    readonly packBytes: number;
-  }
-  | {
-    readonly type: "received";
-    readonly receivedBytes: number;
-    readonly totalBytes: number;
-  }
-  | {
-    readonly type: "fragment";
-    readonly index: number;
-    readonly holder: NodeId;
-    readonly doneCount: number;
-    readonly needCount: number;
-  }
-  | {
-    readonly type: "failed";
-    readonly index: number;
-    readonly holder: NodeId;
-    readonly reason: string;
-  }
-  | { readonly type: "rebuilding"; readonly missingCount: number }
-  | { readonly type: "verifying" };
 
 /** What came back and from whom. */
 export type FetchReport = {
@@ -78,11 +44,14 @@ export type FetchParts = {
   readonly suite: MlDsaSuite;
 };
 
+/** Plans tried for one tessera. Anybody can make up plans; whoever makes up many must not make us try all. */
+const PLANS_TRIED_MAX = 16;
+
 /**
  * Brings a tessera into the local archive. Nothing is listed there unless every signature and hash is right.
  *
- * @throws `absent` when nobody is known to hold it, `tooFew` when too few fragments could be had,
- * `corrupt` or `forged` when what came back is not the tessera
+ * @throws `inUse` when it is here already, before anybody is asked; `absent` when nobody is known to hold it, `tooFew` when too
+ * few fragments could be had, `diskFull` when it has no room, `corrupt` or `forged` when what came back is not the tessera
  */
 export async function fetch(
   parts: FetchParts,
@@ -90,24 +59,38 @@ export async function fetch(
   onEvent: (event: FetchEvent) => void,
   signal: AbortSignal,
 ): Promise<FetchReport> {
-  const providers = await findProviders(parts.node, tesseraId, signal);
+  const { node, archive } = parts;
+  const { counters, log } = node.runtime;
+  const name = toHex(tesseraId);
+  if (await isHere(archive, name, signal)) {
+    throw new TesserasError(
+      "inUse",
+      `Cannot fetch ${name.slice(0, 16)}: it is on this disk already`,
+    );
+  }
+  const providers = await findProviders(node, tesseraId, signal);
   onEvent({ type: "found", holderCount: providers.length });
   if (providers.length === 0) {
     throw new TesserasError(
       "absent",
       `Cannot fetch ${
-        toHex(tesseraId).slice(0, 16)
+        name.slice(0, 16)
       }: no peer says it holds a fragment of it`,
     );
   }
+  const groups = byPlan(providers);
+  counters.add(
+    "fetch.plans_left",
+    Math.max(0, groups.length - PLANS_TRIED_MAX),
+  );
   let problem: unknown;
-  for (const group of byPlan(providers)) {
+  for (const group of groups.slice(0, PLANS_TRIED_MAX)) {
     try {
       return await fetchPlan(parts, tesseraId, group, onEvent, signal);
     } catch (error) {
       if (signal.aborted || codeOf(error) === undefined) throw error;
-      parts.node.runtime.counters.add("fetch.plan_failed");
-      parts.node.runtime.log.info("fetch.plan_failed", {
+      counters.add("fetch.plan_failed");
+      log.info("fetch.plan_failed", {
         plan: toHex(group[0]!.record.planHash),
         reason: messageOf(error),
       });
@@ -117,16 +100,44 @@ export async function fetch(
   throw problem;
 }
 
-/** Providers by plan, the plan with the most fragments first. Anybody can make up a plan; only a true one rebuilds. */
+async function isHere(
+  archive: Archive,
+  name: string,
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await archive.resolve(name, signal);
+    return true;
+  } catch (error) {
+    if (codeOf(error) !== "missing") throw error;
+    return false;
+  }
+}
+
+/**
+ * Providers by plan, the likeliest plan first: that of holders in the most networks, then of the most holders, then of the
+ * most fragments. What a record claims costs nothing, an identity little, a network something.
+ */
 function byPlan(providers: readonly Provider[]): (readonly Provider[])[] {
   const groups = new Map<string, Provider[]>();
   for (const provider of providers) {
     const key = keyOf(provider.record.planHash);
-    groups.set(key, [...groups.get(key) ?? [], provider]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [provider]);
+    else group.push(provider);
   }
-  const reach = (group: readonly Provider[]): number =>
-    new Set(group.flatMap((p) => p.record.indices)).size;
-  return [...groups.values()].sort((a, b) => reach(b) - reach(a));
+  const ranked = [...groups.values()].map((group) => ({
+    group,
+    rank: [
+      new Set(group.map(({ holder }) => holder.subnet)).size,
+      group.length,
+      new Set(group.flatMap(({ record }) => record.indices)).size,
+    ] as const,
+  }));
+  ranked.sort(({ rank: a }, { rank: b }) =>
+    b[0] - a[0] || b[1] - a[1] || b[2] - a[2]
+  );
+  return ranked.map(({ group }) => group);
 }
 
 async function fetchPlan(
@@ -139,8 +150,10 @@ async function fetchPlan(
   const plan = await getPlan(parts, tesseraId, group, signal);
   const { dataCount, parityCount, packBytes } = plan;
   onEvent({ type: "plan", dataCount, parityCount, packBytes });
+  await requireRoom(parts.blobs, plan, signal);
   await using assembly = await Assembly.open(parts.blobs, plan, signal);
-  const gather = new Gather(parts.node, plan, assembly, group, onEvent);
+  const { node } = parts;
+  const gather = new Gather({ node, plan, assembly, group, onEvent });
   await gather.run(signal);
   const missing = Array.from({ length: dataCount }, (_, index) => index)
     .filter((index) => !gather.used.has(index));
@@ -160,42 +173,56 @@ async function fetchPlan(
   };
 }
 
-/** The plan, from the first holder that gives a true one. */
+/**
+ * Before anything is sent for: what is put together takes up the pack's size, and so does what is kept of it.
+ *
+ * @throws `diskFull`
+ */
+async function requireRoom(
+  blobs: Blobs,
+  { packBytes }: Plan,
+  signal: AbortSignal,
+): Promise<void> {
+  const freeBytes = await blobs.freeBytes(signal);
+  const wantedBytes = 2 * packBytes;
+  if (freeBytes >= wantedBytes) return;
+  throw new TesserasError(
+    "diskFull",
+    `Cannot fetch: ${freeBytes} bytes are free, putting a pack of ${packBytes} bytes together takes ${wantedBytes}`,
+  );
+}
+
+/** The plan, from the first holder that gives a true one; a few are asked at once, for most may be gone. */
 async function getPlan(
   parts: FetchParts,
   tesseraId: TesseraId,
   group: readonly Provider[],
   signal: AbortSignal,
 ): Promise<Plan> {
-  const { node } = parts;
-  const planHash = group[0]!.record.planHash;
+  const found: Plan[] = [];
   const reasons: string[] = [];
-  for (const { holder } of shuffled(group, node.runtime.random)) {
-    try {
-      using deadline = node.runtime.clock.deadline(QUERY_TIMEOUT_MS, signal);
-      const { response } = await node.ask(
-        holder,
-        { type: "get_plan", plan: planHash },
-        {},
-        deadline.signal,
-      );
-      const plan = readPlan(response.plan);
-      if (
-        keyOf(plan.hash) !== keyOf(planHash) ||
-        keyOf(plan.tesseraId) !== keyOf(tesseraId)
-      ) {
-        throw new TesserasError(
-          "forged",
-          "Cannot use a plan: it is for another tessera than announced",
-        );
+  const enough = new AbortController();
+  const wanted = { tesseraId, planHash: group[0]!.record.planHash };
+  await mapBounded(
+    shuffled(group, parts.node.runtime.random),
+    LOOKUP_PARALLEL,
+    async ({ holder }, laneSignal) => {
+      if (enough.signal.aborted) return;
+      const either = AbortSignal.any([laneSignal, enough.signal]);
+      try {
+        found.push(await askPlan(parts, holder, wanted, either));
+        enough.abort();
+      } catch (error) {
+        if (laneSignal.aborted || codeOf(error) === undefined) throw error;
+        if (enough.signal.aborted) return;
+        parts.node.runtime.counters.add("fetch.plan_refused");
+        reasons.push(messageOf(error));
       }
-      await verifyPlan(plan, parts.suite);
-      return plan;
-    } catch (error) {
-      if (signal.aborted || codeOf(error) === undefined) throw error;
-      reasons.push(messageOf(error));
-    }
-  }
+    },
+    signal,
+  );
+  const [plan] = found;
+  if (plan !== undefined) return plan;
   throw new TesserasError(
     "tooFew",
     `Cannot fetch: none of ${group.length} holders gave the plan; ${
@@ -204,177 +231,29 @@ async function getPlan(
   );
 }
 
-/** Asks holders for fragments until k are there; the rest is cancelled. */
-class Gather {
-  readonly used = new Map<number, NodeId>();
-  failedCount = 0;
-  readonly #node: Node;
-  readonly #plan: Plan;
-  readonly #assembly: Assembly;
-  readonly #onEvent: (event: FetchEvent) => void;
-  /** Who may still be asked for each fragment. */
-  readonly #sources = new Map<number, NodeRecord[]>();
-  /** Transfers in flight by holder, so that the load spreads. */
-  readonly #load = new Map<string, number>();
-  readonly #running = new Set<number>();
-  #receivedBytes = 0;
-  #lastReason = "no holder is left";
-
-  constructor(
-    node: Node,
-    plan: Plan,
-    assembly: Assembly,
-    group: readonly Provider[],
-    onEvent: (event: FetchEvent) => void,
+async function askPlan(
+  { node, suite }: FetchParts,
+  holder: NodeRecord,
+  wanted: { readonly tesseraId: TesseraId; readonly planHash: Hash },
+  signal: AbortSignal,
+): Promise<Plan> {
+  using deadline = node.runtime.clock.deadline(QUERY_TIMEOUT_MS, signal);
+  const { response } = await node.ask(
+    holder,
+    { type: "get_plan", plan: wanted.planHash },
+    {},
+    deadline.signal,
+  );
+  const plan = readPlan(response.plan);
+  if (
+    !equal(plan.hash, wanted.planHash) ||
+    !equal(plan.tesseraId, wanted.tesseraId)
   ) {
-    this.#node = node;
-    this.#plan = plan;
-    this.#assembly = assembly;
-    this.#onEvent = onEvent;
-    for (const { record, holder } of shuffled(group, node.runtime.random)) {
-      for (const index of record.indices) {
-        if (index >= plan.fragments.length) continue;
-        this.#sources.set(index, [...this.#sources.get(index) ?? [], holder]);
-      }
-    }
-  }
-
-  async run(signal: AbortSignal): Promise<void> {
-    await using tasks = new Tasks(signal);
-    const { promise: over, resolve: end } = Promise.withResolvers<void>();
-    const abort = (): void => end();
-    tasks.signal.addEventListener("abort", abort, { once: true });
-    const step = (): void => {
-      if (this.#assembly.complete) return end();
-      while (this.#wanted()) {
-        const next = this.#pick();
-        if (next === undefined) break;
-        tasks.spawn(async (taskSignal) => {
-          await this.#get(next.index, next.holder, taskSignal);
-          step();
-        });
-      }
-      if (this.#running.size === 0) end();
-    };
-    step();
-    await over;
-    // Whoever is still sending is no longer needed.
-    await tasks.stop();
-    throwIfAborted(signal);
-    if (this.#assembly.complete) return;
     throw new TesserasError(
-      "tooFew",
-      `Cannot rebuild: have ${this.used.size} of ${this.#plan.dataCount} fragments; ${this.#lastReason}`,
+      "forged",
+      "Cannot use a plan: it is for another tessera than announced",
     );
   }
-
-  #wanted(): boolean {
-    const missing = this.#plan.dataCount - this.used.size;
-    return this.#running.size <
-      Math.min(FETCH_PARALLEL, missing + FETCH_SPARE);
-  }
-
-  /** Data fragments before parity (they need no decoding), from the holder with the least to do. */
-  #pick():
-    | { readonly index: number; readonly holder: NodeRecord }
-    | undefined {
-    const loadOf = (holder: NodeRecord): number =>
-      this.#load.get(keyOf(holder.id)) ?? 0;
-    let best:
-      | { readonly index: number; readonly holder: NodeRecord }
-      | undefined;
-    let bestWeight = Infinity;
-    for (const [index, holders] of this.#sources) {
-      if (this.used.has(index) || this.#running.has(index)) continue;
-      for (const holder of holders) {
-        const weight = loadOf(holder) * 1000 +
-          (index < this.#plan.dataCount ? 0 : 500) + index;
-        if (weight < bestWeight) {
-          best = { index, holder };
-          bestWeight = weight;
-        }
-      }
-    }
-    return best;
-  }
-
-  async #get(
-    index: number,
-    holder: NodeRecord,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const key = keyOf(holder.id);
-    this.#running.add(index);
-    this.#load.set(key, (this.#load.get(key) ?? 0) + 1);
-    const left = (this.#sources.get(index) ?? []).filter((h) => h !== holder);
-    this.#sources.set(index, left);
-    try {
-      await this.#receive(index, holder, signal);
-      this.used.set(index, holder.id);
-      this.#onEvent({
-        type: "fragment",
-        index,
-        holder: holder.id,
-        doneCount: this.used.size,
-        needCount: this.#plan.dataCount,
-      });
-    } catch (error) {
-      if (signal.aborted || codeOf(error) === undefined) throw error;
-      this.failedCount++;
-      this.#lastReason = messageOf(error);
-      const reason = this.#lastReason;
-      this.#node.runtime.counters.add("fetch.fragment_failed");
-      this.#onEvent({ type: "failed", index, holder: holder.id, reason });
-    } finally {
-      this.#running.delete(index);
-      this.#load.set(key, (this.#load.get(key) ?? 1) - 1);
-    }
-  }
-
-  async #receive(
-    index: number,
-    holder: NodeRecord,
-    outer: AbortSignal,
-  ): Promise<void> {
-    const { shardBytes, dataCount } = this.#plan;
-    using deadline = this.#node.runtime.clock.deadline(
-      transferTimeoutMs(shardBytes),
-      outer,
-    );
-    const { signal } = deadline;
-    const { bulk } = await this.#node.ask(
-      holder,
-      {
-        type: "get_fragment",
-        plan: this.#plan.hash,
-        index,
-        offset: 0,
-        length: shardBytes,
-      },
-      {},
-      signal,
-    );
-    await using reader = bulk;
-    if (reader === undefined || reader.bytes !== shardBytes) {
-      throw new TesserasError(
-        "corrupt",
-        `Cannot take fragment ${index}: ${
-          reader?.bytes ?? 0
-        } bytes offered, wanted ${shardBytes}`,
-      );
-    }
-    await using sink = await this.#assembly.begin(index, signal);
-    for (;;) {
-      const chunk = await reader.read(signal);
-      if (chunk === undefined) break;
-      await sink.write(chunk, signal);
-      this.#receivedBytes += chunk.length;
-      this.#onEvent({
-        type: "received",
-        receivedBytes: this.#receivedBytes,
-        totalBytes: dataCount * shardBytes,
-      });
-    }
-    await sink.finish(signal);
-  }
+  await verifyPlan(plan, suite);
+  return plan;
 }

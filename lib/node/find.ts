@@ -11,15 +11,16 @@ import {
   BUCKET_PEERS_MAX,
   LOOKUP_QUESTIONS_MAX,
   LOOKUP_TIMEOUT_MS,
+  QUERY_LATE_MS,
   QUERY_TIMEOUT_MS,
 } from "@tesseras/core/limits";
-import { Lookup, type Question } from "@tesseras/kad";
+import { bucketIndex, Lookup, type Question } from "@tesseras/kad";
 import type { NodeRecord } from "@tesseras/wire";
 import type { Node } from "./node.ts";
 
 /** What a lookup may be told. */
 export type FindOptions = {
-  /** Capability bits every peer on the way must have; 0 for any. */
+  /** Capability bits every peer found must have; 0 for any. Others are asked for directions only. */
   readonly want?: number;
   /** How many of the closest peers must have answered before it ends. */
   readonly count?: number;
@@ -62,7 +63,8 @@ export function findNodes(
 
 /**
  * Runs one iterative lookup with any question. Ends when the closest known
- * peers have all answered or nobody is left to ask, never at the first plausible answer.
+ * peers have all answered or nobody is left to ask, never at the first plausible answer; after
+ * `LOOKUP_TIMEOUT_MS` it gives what it has.
  */
 export async function find(
   node: Node,
@@ -71,36 +73,32 @@ export async function find(
   question: AskPeer,
   signal: AbortSignal,
 ): Promise<Found> {
-  const want = options.want ?? 0;
-  const count = options.count ?? BUCKET_PEERS_MAX;
-  const lookup = new Lookup<NodeRecord>({
-    target,
-    seeds: node.table.closest(target, count),
-    count,
-    parallel: node.lookupParallel,
-    questionsMax: Math.max(LOOKUP_QUESTIONS_MAX, 2 * count),
-    want,
-    exclude: [node.id],
-  });
-  using deadline = node.runtime.clock.deadline(LOOKUP_TIMEOUT_MS, signal);
-  await using tasks = new Tasks(deadline.signal);
+  throwIfAborted(signal);
+  const { clock, counters } = node.runtime;
+  node.table.touchBucket(bucketIndex(node.id, target), clock.monotonicMs());
+  const lookup = lookupFor(node, target, options);
+  await using tasks = new Tasks(signal);
+  // It ends the lookup and not the questions: a peer that was asked a moment ago has done nothing wrong.
+  using deadline = clock.deadline(LOOKUP_TIMEOUT_MS, tasks.signal);
   const { promise: over, resolve: end } = Promise.withResolvers<void>();
+  deadline.signal.addEventListener("abort", () => end(), { once: true });
   const step = (): void => {
     for (const peer of lookup.next()) {
       tasks.spawn(async (taskSignal) => {
-        await askOne(node, lookup, peer, question, taskSignal);
+        await askOne({ node, lookup, question, step }, peer, taskSignal);
         step();
       });
     }
     if (lookup.done) end();
   };
-  deadline.signal.addEventListener("abort", () => end(), { once: true });
   step();
-  if (!deadline.signal.aborted) await over;
-  if (signal.aborted) await tasks.stop();
+  await over;
+  if (deadline.signal.aborted && !tasks.signal.aborted) {
+    counters.add("lookup.timeout");
+  }
+  await tasks.stop();
   throwIfAborted(signal);
-  if (deadline.signal.aborted) node.runtime.counters.add("lookup.timeout");
-  node.runtime.counters.add("lookup.done");
+  counters.add("lookup.done");
   return {
     closest: lookup.closest(),
     hops: lookup.hops,
@@ -108,26 +106,58 @@ export async function find(
   };
 }
 
-async function askOne(
+function lookupFor(
   node: Node,
-  lookup: Lookup<NodeRecord>,
+  target: NodeId,
+  options: FindOptions,
+): Lookup<NodeRecord> {
+  const count = options.count ?? BUCKET_PEERS_MAX;
+  return new Lookup<NodeRecord>({
+    target,
+    seeds: node.table.closest(target, count),
+    count,
+    parallel: node.lookupParallel,
+    questionsMax: Math.max(LOOKUP_QUESTIONS_MAX, 2 * count),
+    want: options.want ?? 0,
+    exclude: [node.id],
+  });
+}
+
+type Run = {
+  readonly node: Node;
+  readonly lookup: Lookup<NodeRecord>;
+  readonly question: AskPeer;
+  /** Asks whoever is next. */
+  readonly step: () => void;
+};
+
+async function askOne(
+  { node, lookup, question, step }: Run,
   peer: NodeRecord,
-  question: AskPeer,
   signal: AbortSignal,
 ): Promise<void> {
+  const { clock, counters, log } = node.runtime;
   try {
-    using deadline = node.runtime.clock.deadline(QUERY_TIMEOUT_MS, signal);
-    const named = await question(peer, deadline.signal);
-    lookup.answered(peer.id, named);
+    using deadline = clock.deadline(QUERY_TIMEOUT_MS, signal);
+    using late = clock.deadline(QUERY_LATE_MS, signal);
+    late.signal.addEventListener("abort", () => {
+      if (signal.aborted) return;
+      // The silent must not set the pace: the next peer is asked beside this one, whose answer is still welcome.
+      lookup.late(peer.id);
+      counters.add("lookup.question_late");
+      step();
+    }, { once: true });
+    lookup.answered(peer.id, await question(peer, deadline.signal));
   } catch (error) {
     if (signal.aborted) return;
+    // A bug ends the lookup; noted as a failure it could end it first, and nobody would hear of it.
+    if (codeOf(error) === undefined) throw error;
     lookup.failed(peer.id);
-    node.runtime.counters.add("lookup.question_failed");
-    node.runtime.log.debug("lookup.question_failed", {
+    counters.add("lookup.question_failed");
+    log.debug("lookup.question_failed", {
       peer: toHex(peer.id),
-      code: codeOf(error) ?? "bug",
+      code: codeOf(error),
       reason: messageOf(error),
     });
-    if (codeOf(error) === undefined) throw error;
   }
 }

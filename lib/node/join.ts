@@ -2,16 +2,22 @@
 import {
   type Address,
   codeOf,
+  equal,
   formatAddress,
   keyOf,
   mapBounded,
   messageOf,
   TesserasError,
 } from "@tesseras/core";
-import { DIALS_MAX, QUERY_TIMEOUT_MS } from "@tesseras/core/limits";
+import {
+  DIALS_MAX,
+  LOOKUP_PARALLEL,
+  NODE_RECORD_TTL_MS,
+  QUERY_TIMEOUT_MS,
+} from "@tesseras/core/limits";
 import { randomIdInBucket } from "@tesseras/kad";
 import type { State } from "@tesseras/state";
-import type { NodeRecord } from "@tesseras/wire";
+import { type NodeRecord, readNodeRecord } from "@tesseras/wire";
 import { findNodes } from "./find.ts";
 import type { Node } from "./node.ts";
 
@@ -27,8 +33,12 @@ export type JoinReport = {
   readonly known: number;
 };
 
+/** How long others are waited for once the first has let us in and we have looked round: a bare address takes about ten trips, 300 ms each on the slowest lines. */
+const JOIN_LINGER_MS = 3_000;
+
 /**
- * Contacts entries, then looks up our own id so that our neighbours know us and we them (Kademlia 2.3).
+ * Contacts entries, then looks up our own id so that our neighbours know us and we them (Kademlia 2.3). The dead among the
+ * entries do not hold it up; with several that answered the node looks round once more afterwards, because the first may be a liar's.
  *
  * @throws `unreachable` when there were entries and none answered
  */
@@ -38,22 +48,31 @@ export async function join(
   signal: AbortSignal,
 ): Promise<JoinReport> {
   const reasons: string[] = [];
-  const results = await mapBounded(
-    entries,
-    DIALS_MAX / 2,
-    async (entry, laneSignal) => {
-      try {
-        await greet(node, entry, laneSignal);
-        return true;
-      } catch (error) {
-        if (signal.aborted || codeOf(error) === undefined) throw error;
-        reasons.push(`${nameOf(entry)}: ${messageOf(error)}`);
-        return false;
-      }
-    },
-    signal,
-  );
-  const answered = results.filter(Boolean).length;
+  const enough = new AbortController();
+  using held = new DisposableStack();
+  let answered = 0;
+  const greetOne = async (
+    entry: Entry,
+    laneSignal: AbortSignal,
+  ): Promise<void> => {
+    if (enough.signal.aborted) return;
+    try {
+      await greet(node, entry, AbortSignal.any([laneSignal, enough.signal]));
+    } catch (error) {
+      if (laneSignal.aborted || codeOf(error) === undefined) throw error;
+      reasons.push(`${nameOf(entry)}: ${messageOf(error)}`);
+      return;
+    }
+    if (++answered > 1) return;
+    await findNodes(node, node.id, {}, laneSignal);
+    const linger = held.use(
+      node.runtime.clock.deadline(JOIN_LINGER_MS, signal),
+    );
+    linger.signal.addEventListener("abort", () => enough.abort(), {
+      once: true,
+    });
+  };
+  await mapBounded(entries, DIALS_MAX / 2, greetOne, signal);
   if (entries.length > 0 && answered === 0) {
     throw new TesserasError(
       "unreachable",
@@ -62,11 +81,16 @@ export async function join(
       })`,
     );
   }
-  if (answered > 0) await findNodes(node, node.id, {}, signal);
+  if (answered > 1) {
+    // In the background: the first look may have been a good one, and the dead it meets again take their time.
+    node.spawn(async (nodeSignal) => {
+      await findNodes(node, node.id, {}, nodeSignal);
+    });
+  }
   return { answered, tried: entries.length, known: node.table.size };
 }
 
-/** Looks round in every bucket that has been quiet, for ever. */
+/** Looks round in every bucket that has been quiet, and renews records before they run out, for ever. */
 export async function refreshForever(
   node: Node,
   everyMs: number,
@@ -75,9 +99,9 @@ export async function refreshForever(
   const { clock, random } = node.runtime;
   for (;;) {
     await clock.sleep(everyMs / 10, signal);
-    const nowMs = clock.monotonicMs();
-    for (const bucket of node.table.staleBuckets(nowMs, everyMs)) {
-      node.table.touchBucket(bucket, nowMs);
+    for (
+      const bucket of node.table.staleBuckets(clock.monotonicMs(), everyMs)
+    ) {
       await findNodes(
         node,
         randomIdInBucket(node.id, bucket, random),
@@ -85,17 +109,57 @@ export async function refreshForever(
         signal,
       );
     }
+    await renewRecords(node, signal);
   }
 }
 
-/** Peers of an earlier life that may still be there, latest seen first. */
+/** A record with less than this left is asked for anew; whoever signs one renews it at half its life. */
+const RENEW_BEFORE_MS = NODE_RECORD_TTL_MS / 4;
+/** Records renewed in one round. */
+const RENEWALS_MAX = 20;
+
+/** A peer we never lost sight of would otherwise be passed on with a record that has run out, or not at all. */
+async function renewRecords(node: Node, signal: AbortSignal): Promise<void> {
+  const dueMs = node.runtime.clock.nowMs() + RENEW_BEFORE_MS;
+  const due = [...node.table.entries()]
+    .map(({ contact }) => contact)
+    .filter((contact) => contact.expiresAtMs < dueMs)
+    .slice(0, RENEWALS_MAX);
+  await mapBounded(due, LOOKUP_PARALLEL, async (peer, laneSignal) => {
+    try {
+      using deadline = node.runtime.clock.deadline(
+        QUERY_TIMEOUT_MS,
+        laneSignal,
+      );
+      await node.ping(peer, deadline.signal);
+    } catch (error) {
+      if (laneSignal.aborted || codeOf(error) === undefined) throw error;
+    }
+  }, signal);
+}
+
+/** Peers of an earlier life that may still be there, latest seen first. Their records may have run out: keys do not. */
 export async function savedPeers(
   node: Node,
   state: State,
   signal: AbortSignal,
 ): Promise<readonly NodeRecord[]> {
   const rows = await state.peers(SAVED_PEERS_MAX, signal);
-  return node.readRecords(rows.map((row) => row.record));
+  const saved: NodeRecord[] = [];
+  for (const row of rows) {
+    try {
+      saved.push(
+        readNodeRecord(row.record, {
+          nowMs: row.lastSeenMs,
+          powBits: node.powBits,
+        }),
+      );
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      node.runtime.counters.add("record.refused");
+    }
+  }
+  return saved;
 }
 
 /** Writes the routing table down now and then, so that a restart does not depend on any seed. */
@@ -106,24 +170,44 @@ export async function savePeersForever(
 ): Promise<void> {
   for (;;) {
     await node.runtime.clock.sleep(SAVE_PEERS_MS, signal);
-    await savePeers(node, state, signal);
+    try {
+      await savePeers(node, state, signal);
+    } catch (error) {
+      if (signal.aborted || codeOf(error) === undefined) throw error;
+      // Tried again in a minute: a full disk must not stop a node that can still answer.
+      node.runtime.counters.add("peers.save_failed");
+    }
   }
 }
 
-/** Writes the routing table down once. */
+/** Writes the routing table down once, those heard of last, and forgets who was not heard of for longest. */
 export async function savePeers(
   node: Node,
   state: State,
   signal: AbortSignal,
 ): Promise<void> {
-  const lastSeenMs = node.runtime.clock.nowMs();
-  const rows = [...node.table.entries()].slice(0, SAVED_PEERS_MAX)
-    .map(({ contact }) => ({
+  const { clock } = node.runtime;
+  const [nowMs, monotonicMs] = [clock.nowMs(), clock.monotonicMs()];
+  const rows = [...node.table.entries()]
+    .sort((a, b) => b.seenMs - a.seenMs)
+    .slice(0, SAVED_PEERS_MAX)
+    .map(({ contact, seenMs }) => ({
       id: contact.id,
       record: contact.bytes,
-      lastSeenMs,
+      // Not after the record ran out, so that it can be judged by this time when it is read again.
+      lastSeenMs: Math.max(
+        0,
+        Math.min(
+          Math.floor(nowMs - (monotonicMs - seenMs)),
+          contact.expiresAtMs - 1,
+        ),
+      ),
     }));
-  if (rows.length > 0) await state.putPeers(rows, signal);
+  if (rows.length === 0) return;
+  await state.putPeers(rows, signal);
+  const kept = await state.peers(2 * SAVED_PEERS_MAX, signal);
+  const surplus = kept.slice(SAVED_PEERS_MAX).map(({ id }) => id);
+  if (surplus.length > 0) await state.removePeers(surplus, signal);
 }
 
 /** Enough to find a living one after weeks; the table itself may hold more. */
@@ -139,19 +223,12 @@ async function greet(
   const pinned = "bytes" in entry
     ? entry
     : await node.peers.firstContact(entry, signal);
-  if (keyOf(pinned.id) === keyOf(node.id)) {
+  if (equal(pinned.id, node.id)) {
     throw new TesserasError("refused", "Cannot greet: that is ourselves");
   }
+  // Twice a question's time: the first of several addresses may be dead.
   using deadline = node.runtime.clock.deadline(2 * QUERY_TIMEOUT_MS, signal);
-  const { response } = await node.ask(
-    pinned,
-    { type: "ping" },
-    {},
-    deadline.signal,
-  );
-  node.saw(
-    node.records.node(response.record, node.runtime.clock.nowMs()),
-  );
+  await node.ping(pinned, deadline.signal);
 }
 
 function nameOf(entry: Entry): string {

@@ -3,12 +3,8 @@
  *
  * @module
  */
-export {
-  fetch,
-  type FetchEvent,
-  type FetchParts,
-  type FetchReport,
-} from "./fetch.ts";
+export { fetch, type FetchParts, type FetchReport } from "./fetch.ts";
+export type { FetchEvent } from "./gather.ts";
 export { find, findNodes, type FindOptions, type Found } from "./find.ts";
 export {
   type Entry,

@@ -3,6 +3,8 @@ import {
   type Address,
   assert,
   codeOf,
+  equal,
+  type ErrorCode,
   keyOf,
   type NodeId,
   orAbort,
@@ -35,7 +37,8 @@ import {
   type Request,
   signNodeRecord,
 } from "@tesseras/wire";
-import type { Handlers, Role } from "./role.ts";
+import { type Handlers, mergeHandlers, type Role } from "./role.ts";
+import { Uplink } from "./uplink.ts";
 
 /** What makes a node. */
 export type NodeOptions = {
@@ -60,6 +63,14 @@ export type NodeOptions = {
 /** Records of each kind whose signatures are remembered: about 4 MB, several tables' worth. */
 const RECORDS_REMEMBERED = 1_000;
 
+/** Ends of a question that speak against the peer: silence, somebody else at its address, and answers that are none. A refusal is an answer. */
+const BLAMED: readonly (ErrorCode | undefined)[] = [
+  "timeout",
+  "unreachable",
+  "forged",
+  "malformed",
+];
+
 /** One participant of the network. */
 export class Node implements AsyncDisposable {
   readonly runtime: Runtime;
@@ -73,6 +84,7 @@ export class Node implements AsyncDisposable {
   #handlers: Handlers = {};
   #record: NodeRecord | undefined;
   readonly #pinging = new Set<string>();
+  readonly #uplink = new Uplink();
 
   private constructor(options: NodeOptions, runtime: Runtime) {
     this.runtime = runtime;
@@ -111,7 +123,10 @@ export class Node implements AsyncDisposable {
         handler: (from, request, bulk, signal) =>
           node.#answer(from, request, bulk, signal),
         admission: options.admission,
-        onSession: ({ peer }) => node.saw(peer),
+        onSession: ({ peer }) => {
+          node.#heard();
+          node.saw(peer);
+        },
       },
       runtime,
       node.#tasks.signal,
@@ -178,25 +193,52 @@ export class Node implements AsyncDisposable {
     return this.#record;
   }
 
-  /** Asks a peer, and tells the routing table whether it answered. */
+  /**
+   * Asks a peer, and tells the routing table whether it answered. Silence counts against the peer only while others are
+   * heard; a deadline of the caller's that passes is silence.
+   *
+   * @throws as `Peers.ask`
+   */
   async ask<R extends Request>(
     peer: NodeRecord,
     request: R,
     options: AskOptions,
     signal: AbortSignal,
   ): Promise<Answer<R>> {
+    const askedMs = this.runtime.clock.monotonicMs();
     try {
       const asked = await this.peers.ask(peer, request, options, signal);
+      this.#heard();
       this.table.answered(peer.id, this.runtime.clock.monotonicMs());
       return asked;
     } catch (error) {
-      const code = codeOf(error);
-      // A refusal is an answer; only silence and lies count against a peer.
-      if (code === "timeout" || code === "unreachable" || code === "forged") {
-        this.table.failed(peer.id);
-      }
+      this.#judge(peer, askedMs, codeOf(error));
       throw error;
     }
+  }
+
+  /**
+   * Pings a peer and gives its record of now to the routing table.
+   *
+   * @throws as {@link ask}, and `forged` when it answers with the record of another, who may not even exist
+   */
+  async ping(peer: NodeRecord, signal: AbortSignal): Promise<NodeRecord> {
+    const { response } = await this.ask(peer, { type: "ping" }, {}, signal);
+    const record = this.records.node(
+      response.record,
+      this.runtime.clock.nowMs(),
+    );
+    if (!equal(record.id, peer.id)) {
+      this.runtime.counters.add("ping.forged");
+      throw new TesserasError(
+        "forged",
+        `Cannot use pong: it has the record of ${keyOf(record.id)}, wanted ${
+          keyOf(peer.id)
+        }`,
+      );
+    }
+    this.saw(record);
+    return record;
   }
 
   /**
@@ -215,7 +257,10 @@ export class Node implements AsyncDisposable {
 
   /** Tells the routing table of a peer that has proven who it is. */
   saw(peer: NodeRecord): void {
+    const failures = this.#failuresOf(peer.id);
     const step = this.table.observe(peer, this.runtime.clock.monotonicMs());
+    // A handshake costs a liar nothing: only an answer makes up for the questions left without one.
+    for (let i = 0; i < failures; i++) this.table.failed(peer.id);
     switch (step.do) {
       case "ping":
         return this.#check(step.oldest);
@@ -251,15 +296,45 @@ export class Node implements AsyncDisposable {
     await using _tasks = this.#tasks;
   }
 
-  /** Pings the oldest peer of a full bucket; it stays if it answers (Kademlia 2.2). */
-  #check(oldest: NodeRecord): void {
-    const key = keyOf(oldest.id);
+  #failuresOf(id: NodeId): number {
+    for (const { contact, failures } of this.table.entries()) {
+      if (equal(contact.id, id)) return failures;
+    }
+    return 0;
+  }
+
+  #heard(): void {
+    this.#uplink.heard(this.runtime.clock.monotonicMs());
+  }
+
+  /** Tells the routing table of a question that failed, if that says anything about the peer. */
+  #judge(
+    peer: NodeRecord,
+    askedMs: number,
+    code: ErrorCode | undefined,
+  ): void {
+    if (!BLAMED.includes(code)) return;
+    const { clock, counters } = this.runtime;
+    // Rubbish came over a line that works.
+    if (code === "forged" || code === "malformed") this.#heard();
+    if (!this.#uplink.blames(peer.id, askedMs, clock.monotonicMs())) {
+      return counters.add("table.failure_unproven");
+    }
+    const { removed, promoted } = this.table.failed(peer.id);
+    if (removed) counters.add("table.removed");
+    // It was heard of once, and waited since: worth a ping before it is relied on.
+    if (promoted !== undefined) this.#check(promoted);
+  }
+
+  /** Pings a peer in the background; the oldest of a full bucket stays if it answers (Kademlia 2.2). */
+  #check(peer: NodeRecord): void {
+    const key = keyOf(peer.id);
     if (this.#pinging.has(key)) return;
     this.#pinging.add(key);
     this.#tasks.spawn(async (signal) => {
       try {
         using deadline = this.runtime.clock.deadline(QUERY_TIMEOUT_MS, signal);
-        await this.ask(oldest, { type: "ping" }, {}, deadline.signal);
+        await this.ping(peer, deadline.signal);
       } catch (error) {
         if (codeOf(error) === undefined) throw error;
       } finally {
@@ -275,6 +350,7 @@ export class Node implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Reply> {
     this.runtime.counters.add(`request.${request.type}`);
+    if (!equal(from.id, this.id)) this.#heard();
     if (request.type === "ping") return this.#pong(from);
     if (request.type === "find_node") return this.#nodes(from, request);
     const handle = this.#handlers[request.type] as
@@ -296,7 +372,7 @@ export class Node implements AsyncDisposable {
 
   #pong(from: NodeRecord): Reply {
     const session = this.peers.sessions()
-      .find(({ id }) => keyOf(id) === keyOf(from.id));
+      .find(({ id }) => equal(id, from.id));
     if (session === undefined) {
       throw new TesserasError("refused", "Cannot answer ping: you are gone");
     }
@@ -316,21 +392,8 @@ export class Node implements AsyncDisposable {
   closestFor(from: NodeRecord, target: NodeId, want: number): Uint8Array[] {
     const nowMs = this.runtime.clock.nowMs();
     return this.table.closest(target, BUCKET_PEERS_MAX + 1, want)
-      .filter((peer) =>
-        keyOf(peer.id) !== keyOf(from.id) && peer.expiresAtMs > nowMs
-      )
+      .filter((peer) => !equal(peer.id, from.id) && peer.expiresAtMs > nowMs)
       .slice(0, BUCKET_PEERS_MAX)
       .map((peer) => peer.bytes);
   }
-}
-
-function mergeHandlers(roles: readonly Role[]): Handlers {
-  const merged: Record<string, unknown> = {};
-  for (const role of roles) {
-    for (const [type, handle] of Object.entries(role.handlers)) {
-      assert(merged[type] === undefined, `two roles answer ${type}`);
-      merged[type] = handle;
-    }
-  }
-  return merged as Handlers;
 }

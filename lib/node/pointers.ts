@@ -6,8 +6,10 @@ import {
   keyOfTessera,
   mapBounded,
   type TesseraId,
+  throwIfAborted,
 } from "@tesseras/core";
 import {
+  BUCKET_PEERS_MAX,
   LOOKUP_PARALLEL,
   PROVIDERS_PER_KEY_MAX,
   PROVIDERS_PER_MESSAGE_MAX,
@@ -74,10 +76,22 @@ async function storeHere(
   signal: AbortSignal,
 ): Promise<boolean> {
   if (!keepsPointers(node)) return false;
-  for (const entries of pages(providers)) {
-    await node.askSelf({ type: "store", entries }, signal);
+  let accepted = 0;
+  try {
+    for (const entries of pages(providers)) {
+      const { response } = await node.askSelf(
+        { type: "store", entries },
+        signal,
+      );
+      assert(response.type === "stored", "our own role answers in kind");
+      accepted += response.accepted;
+    }
+  } catch (error) {
+    // A full disk of ours must not undo what others took.
+    if (signal.aborted || codeOf(error) === undefined) throw error;
+    node.runtime.counters.add("store.unanswered");
   }
-  return true;
+  return accepted > 0;
 }
 
 /** Entries of as many messages as it takes. */
@@ -107,7 +121,7 @@ export async function findProviders(
     keyOfTessera(tesseraId),
     { want: CAPABILITIES.DHT },
     async (peer, askSignal) => {
-      const first = await readPages(async (skip) => {
+      const first = await readPages(node, async (skip) => {
         const request = {
           type: "find_value",
           tessera: tesseraId,
@@ -121,34 +135,46 @@ export async function findProviders(
     signal,
   );
   if (keepsPointers(node)) {
-    await readPages(async (skip) => {
+    await readPages(node, async (skip) => {
       const request = { type: "find_value", tessera: tesseraId, skip } as const;
       const { response } = await node.askSelf(request, signal);
       assert(response.type === "providers", "our own role answers in kind");
       return response;
     }, take);
   }
+  throwIfAborted(signal);
   return [...merged.values()];
 }
 
-/** Reads the pages of one keeper, as many as one key may fill. @returns the first */
+/** Pages an honest keeper needs for all it may keep of one key. */
+const PAGES_MAX = Math.ceil(PROVIDERS_PER_KEY_MAX / PROVIDERS_PER_MESSAGE_MAX);
+
+/** Reads the pages of one keeper. One that falls silent after the first has still answered. @returns the first */
 async function readPages(
+  node: Node,
   ask: (skip: number) => Promise<Providers>,
   take: (entries: Providers["providers"]) => void,
 ): Promise<Providers> {
   const first = await ask(0);
   take(first.providers);
-  let page = first;
-  let skip = page.providers.length;
-  while (
-    page.more > 0 && page.providers.length > 0 && skip < PROVIDERS_PER_KEY_MAX
-  ) {
-    page = await ask(skip);
-    take(page.providers);
-    skip += page.providers.length;
+  try {
+    let page = first;
+    let skip = page.providers.length;
+    for (let count = 1; count < PAGES_MAX; count++) {
+      if (page.more === 0 || page.providers.length === 0) break;
+      page = await ask(skip);
+      take(page.providers);
+      skip += page.providers.length;
+    }
+  } catch (error) {
+    if (codeOf(error) === undefined) throw error;
+    node.runtime.counters.add("provider.page_missing");
   }
   return first;
 }
+
+/** Providers one lookup gathers, about 2 KB each: one keeper's fill from each of as many as answer, so that a few that lie crowd out nobody. */
+const PROVIDERS_MERGED_MAX = (BUCKET_PEERS_MAX + 1) * PROVIDERS_PER_KEY_MAX;
 
 /** Checks what a keeper handed over and keeps the newest word of each holder on each plan. */
 function merge(
@@ -170,7 +196,7 @@ function merge(
     const key = `${keyOf(record.holder)}/${keyOf(record.planHash)}`;
     const known = merged.get(key);
     if (known !== undefined && known.record.sequence >= record.sequence) return;
-    if (known === undefined && merged.size >= 4 * PROVIDERS_PER_KEY_MAX) {
+    if (known === undefined && merged.size >= PROVIDERS_MERGED_MAX) {
       return node.runtime.counters.add("provider.too_many");
     }
     merged.set(key, { record, holder });
@@ -196,7 +222,7 @@ async function storeAt(
         {},
         deadline.signal,
       );
-      accepted += response.accepted;
+      accepted += Math.min(response.accepted, entries.length);
     }
   } catch (error) {
     if (signal.aborted || codeOf(error) === undefined) throw error;

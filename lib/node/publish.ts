@@ -1,5 +1,11 @@
 /** The whole publish story: find peers, place fragments, send them, tell the DHT. */
-import { keyOf, keyOfTessera, TesserasError, toHex } from "@tesseras/core";
+import {
+  codeOf,
+  keyOf,
+  keyOfTessera,
+  TesserasError,
+  toHex,
+} from "@tesseras/core";
 import { BUCKET_PEERS_MAX } from "@tesseras/core/limits";
 import type { Plan } from "@tesseras/tessera";
 import { CAPABILITIES, type NodeRecord, readNodeRecord } from "@tesseras/wire";
@@ -116,16 +122,19 @@ async function earlier(
   plan: Plan,
   signal: AbortSignal,
 ): Promise<Map<number, NodeRecord>> {
+  const { node, state } = parts;
   const held = new Map<number, NodeRecord>();
-  for (const row of await parts.state.placements(plan.hash, signal)) {
-    // Good at the time of its word; that it has run out since takes nothing back.
-    held.set(
-      row.index,
-      readNodeRecord(row.record, {
-        nowMs: row.ackedAtMs,
-        powBits: parts.node.powBits,
-      }),
-    );
+  for (const row of await state.placements(plan.hash, signal)) {
+    if (row.index >= plan.fragments.length) continue;
+    try {
+      // Good at the time of its word; that it has run out since takes nothing back.
+      const rules = { nowMs: row.ackedAtMs, powBits: node.powBits };
+      held.set(row.index, readNodeRecord(row.record, rules));
+    } catch (error) {
+      if (codeOf(error) === undefined) throw error;
+      // Whoever it was cannot be asked by this row: the fragment is offered anew.
+      node.runtime.counters.add("publish.placement_unreadable");
+    }
   }
   return held;
 }

@@ -1,4 +1,5 @@
 /** What a node does for others: a set of answers, and work in the background. */
+import { assert } from "@tesseras/core";
 import type { NodeRecord, Request } from "@tesseras/wire";
 import type { BulkReader, Reply } from "@tesseras/net";
 
@@ -22,4 +23,16 @@ export interface Role {
   readonly handlers: Handlers;
   /** Work in the background until the signal aborts. */
   run?(signal: AbortSignal): Promise<void>;
+}
+
+/** The answers of all roles together; no two may answer the same. */
+export function mergeHandlers(roles: readonly Role[]): Handlers {
+  const merged: Record<string, unknown> = {};
+  for (const role of roles) {
+    for (const [type, handle] of Object.entries(role.handlers)) {
+      assert(merged[type] === undefined, `two roles answer ${type}`);
+      merged[type] = handle;
+    }
+  }
+  return merged as Handlers;
 }

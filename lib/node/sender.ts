@@ -2,6 +2,7 @@
 import type { Archive } from "@tesseras/archive";
 import {
   codeOf,
+  equal,
   keyOf,
   keyOfTessera,
   mapBounded,
@@ -18,10 +19,14 @@ import { type Candidate, place } from "@tesseras/kad";
 import { transferTimeoutMs } from "@tesseras/net";
 import type { State } from "@tesseras/state";
 import type { Plan } from "@tesseras/tessera";
-import { CAPABILITIES, type NodeRecord } from "@tesseras/wire";
+import {
+  CAPABILITIES,
+  type NodeRecord,
+  type ProviderRecord,
+} from "@tesseras/wire";
 import type { Node } from "./node.ts";
 import type { Provider } from "./pointers.ts";
-import { fragmentBulk } from "./transfer.ts";
+import { FragmentBulk } from "./transfer.ts";
 
 /** What happens while a tessera is published. */
 export type PublishEvent =
@@ -66,6 +71,8 @@ export class Sender {
   /** Peers that failed once: not asked again for a fragment they were not assigned. */
   readonly #refused = new Set<string>();
   #spare: NodeRecord[] = [];
+  /** Peers that were given something to keep: together they keep every placement rule. */
+  #takers: readonly NodeRecord[] = [];
   #problem = "nobody may take more under the placement rules";
   #sentBytes = 0;
   #totalBytes = 0;
@@ -129,6 +136,7 @@ export class Sender {
       },
     );
     this.#spare = spare;
+    this.#takers = [...new Set(assignments.values())];
     return indices.map((index) => ({ index, first: assignments.get(index) }));
   }
 
@@ -148,36 +156,29 @@ export class Sender {
       holder = this.#another(tried)
     ) {
       tried.add(keyOf(holder.id));
-      try {
-        const provider = await this.#send(index, holder, signal);
-        this.#held.set(index, holder);
-        this.#sentBytes += this.#plan.shardBytes;
-        onSent({
-          type: "sent",
-          index,
-          holder: holder.id,
-          bytes: this.#plan.shardBytes,
-          sentBytes: this.#sentBytes,
-          totalBytes: this.#totalBytes,
-        }, provider);
-        return;
-      } catch (error) {
-        if (signal.aborted || codeOf(error) === undefined) throw error;
-        this.#problem = messageOf(error);
+      const provider = await this.#offer(index, holder, signal);
+      if (provider === undefined) {
         this.#refused.add(keyOf(holder.id));
-        onSent({
-          type: "retry",
-          index,
-          holder: holder.id,
-          reason: this.#problem,
-        });
+        const reason = this.#problem;
+        onSent({ type: "retry", index, holder: holder.id, reason });
+        continue;
       }
+      await this.#note(index, holder, signal);
+      onSent({
+        type: "sent",
+        index,
+        holder: holder.id,
+        bytes: this.#plan.shardBytes,
+        sentBytes: this.#sentBytes,
+        totalBytes: this.#totalBytes,
+      }, provider);
+      return;
     }
   }
 
   /**
    * Somebody else for a fragment: a spare peer, which keeps every placement rule; then, for coded fragments, the
-   * holder with the fewest. A second whole copy on one disk would protect nobody.
+   * one with the fewest among those that keep some or will. A second whole copy on one disk would protect nobody.
    */
   #another(tried: ReadonlySet<string>): NodeRecord | undefined {
     const fits = (peer: NodeRecord): boolean =>
@@ -190,16 +191,21 @@ export class Sender {
       load.set(keyOf(id), (load.get(keyOf(id)) ?? 0) + 1);
     }
     const loadOf = (peer: NodeRecord): number => load.get(keyOf(peer.id)) ?? 0;
-    return [...new Set(this.#held.values())].filter(fits)
+    return [...this.#takers, ...this.#held.values()].filter(fits)
       .sort((a, b) => loadOf(a) - loadOf(b))[0];
   }
 
-  async #send(
+  /**
+   * Offers a fragment to a peer. @returns its signed word, or `undefined` when it did not take the fragment
+   *
+   * @throws what went wrong on this side: no other peer could help with that
+   */
+  async #offer(
     index: number,
     holder: NodeRecord,
     signal: AbortSignal,
-  ): Promise<Provider> {
-    const { node, archive, state } = this.#parts;
+  ): Promise<Provider | undefined> {
+    const { node, archive } = this.#parts;
     await using fragment = await archive.openFragment(
       this.#plan,
       index,
@@ -211,35 +217,64 @@ export class Sender {
         `Cannot send fragment ${index}: it is not on this disk`,
       );
     }
-    using deadline = node.runtime.clock.deadline(
-      transferTimeoutMs(fragment.bytes),
-      signal,
-    );
-    const { response } = await node.ask(
-      holder,
-      {
-        type: "put_fragment",
-        plan: this.#plan.bytes,
-        index,
-        bulk: fragment.bytes,
-      },
-      { bulk: fragmentBulk(fragment) },
-      deadline.signal,
-    );
-    const record = node.records.provider(
-      response.provider,
-      node.runtime.clock.nowMs(),
-    );
-    if (
-      keyOf(record.holder) !== keyOf(holder.id) ||
-      keyOf(record.planHash) !== keyOf(this.#plan.hash) ||
-      !record.indices.includes(index)
-    ) {
-      throw new TesserasError(
-        "forged",
-        `Cannot count fragment ${index} as kept: the holder signed for something else`,
+    const bulk = new FragmentBulk(fragment);
+    try {
+      using deadline = node.runtime.clock.deadline(
+        transferTimeoutMs(fragment.bytes),
+        signal,
       );
+      const { response } = await node.ask(
+        holder,
+        {
+          type: "put_fragment",
+          plan: this.#plan.bytes,
+          index,
+          bulk: fragment.bytes,
+        },
+        { bulk },
+        deadline.signal,
+      );
+      return {
+        record: this.#checked(index, holder, response.provider),
+        holder,
+      };
+    } catch (error) {
+      if (signal.aborted || codeOf(error) === undefined) throw error;
+      if (bulk.problem !== undefined) throw bulk.problem;
+      this.#problem = messageOf(error);
+      node.runtime.counters.add("publish.holder_failed");
+      return undefined;
     }
+  }
+
+  /** A holder's word, once it is about this fragment. @throws `forged`, `malformed`, `refused` */
+  #checked(
+    index: number,
+    holder: NodeRecord,
+    bytes: Uint8Array,
+  ): ProviderRecord {
+    const { records, runtime } = this.#parts.node;
+    const record = records.provider(bytes, runtime.clock.nowMs());
+    if (
+      equal(record.holder, holder.id) &&
+      equal(record.tesseraId, this.#plan.tesseraId) &&
+      equal(record.planHash, this.#plan.hash) &&
+      record.indices.includes(index)
+    ) return record;
+    runtime.counters.add("publish.misfit");
+    throw new TesserasError(
+      "forged",
+      `Cannot count fragment ${index} as kept: the holder signed for something else`,
+    );
+  }
+
+  /** Writes down who keeps a fragment, so that a later try goes on from here. */
+  async #note(
+    index: number,
+    holder: NodeRecord,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { node, state } = this.#parts;
     await state.putPlacements([{
       planHash: this.#plan.hash,
       index,
@@ -247,7 +282,8 @@ export class Sender {
       record: holder.bytes,
       ackedAtMs: node.runtime.clock.nowMs(),
     }], signal);
-    return { record, holder };
+    this.#held.set(index, holder);
+    this.#sentBytes += this.#plan.shardBytes;
   }
 }
 

@@ -2,27 +2,33 @@
 import {
   codeOf,
   compare,
+  equal,
   keyOf,
   keyOfTessera,
+  messageOf,
+  type NodeId,
+  Semaphore,
   type TesseraId,
 } from "@tesseras/core";
 import {
-  BUCKET_PEERS_MAX,
   POINTERS_MAX,
   PROVIDERS_PER_HOLDER_MAX,
-  PROVIDERS_PER_KEY_MAX,
+  PROVIDERS_PER_MESSAGE_MAX,
 } from "@tesseras/core/limits";
 import { distance } from "@tesseras/kad";
 import type { Reply } from "@tesseras/net";
 import type { Node, Role } from "@tesseras/node";
 import type { PointerKey, PointerRow, State } from "@tesseras/state";
 import { CAPABILITIES, type NodeRecord, type Request } from "@tesseras/wire";
+import { Bounds } from "./bounds.ts";
 
 /** What the role needs. */
 export type DhtOptions = {
   readonly state: State;
   /** Records kept in all; the farthest from us go first. */
   readonly pointersMax?: number;
+  /** Records kept of one holder. */
+  readonly perHolderMax?: number;
 };
 
 /** Rows of one step when all records are walked. */
@@ -49,13 +55,17 @@ class Dht {
   readonly #node: Node;
   readonly #state: State;
   readonly #pointersMax: number;
+  readonly #perHolderMax: number;
   /** Records by holder, so that none fills the table alone. */
-  readonly #perHolder = new Map<string, number>();
+  #perHolder = new Map<string, number>();
+  /** Bounds are checked and records written by one at a time: two that check at once would both find room. */
+  readonly #turn = new Semaphore(1);
 
   constructor(node: Node, options: DhtOptions) {
     this.#node = node;
     this.#state = options.state;
     this.#pointersMax = options.pointersMax ?? POINTERS_MAX;
+    this.#perHolderMax = options.perHolderMax ?? PROVIDERS_PER_HOLDER_MAX;
   }
 
   async findValue(
@@ -63,10 +73,11 @@ class Dht {
     request: Extract<Request, { readonly type: "find_value" }>,
     signal: AbortSignal,
   ): Promise<Reply> {
-    const nowMs = this.#node.runtime.clock.nowMs();
-    const rows = (await this.#state.pointers(request.tessera, signal))
-      .filter((row) => row.expiresAtMs > nowMs);
-    const page = rows.slice(request.skip, request.skip + BUCKET_PEERS_MAX);
+    const rows = await this.#live(request.tessera, signal);
+    const page = rows.slice(
+      request.skip,
+      request.skip + PROVIDERS_PER_MESSAGE_MAX,
+    );
     const target = keyOfTessera(request.tessera);
     return {
       response: {
@@ -92,30 +103,79 @@ class Dht {
       if (row === undefined) refused++;
       else rows.push(row);
     }
-    const kept = await this.#withinBounds(rows, signal);
-    if (kept.length > 0) await this.#state.putPointers(kept, signal);
-    await this.#evict(signal);
-    this.#node.runtime.counters.add(
-      "pointer.over_bound",
-      rows.length - kept.length,
-    );
-    return {
-      response: {
-        type: "stored",
-        accepted: kept.length,
-        refused: refused + rows.length - kept.length,
-      },
-    };
+    using _turn = await this.#turn.enter(signal);
+    const bounds = new Bounds(this.#perHolder, this.#perHolderMax);
+    for (const row of rows) {
+      if (!bounds.knows(row.tesseraId)) {
+        await this.#forgetExpired(row.tesseraId, signal);
+        bounds.learn(row.tesseraId, await this.#live(row.tesseraId, signal));
+      }
+      const verdict = bounds.judge(row);
+      if (verdict !== "kept" && verdict !== "known") {
+        refused++;
+        this.#node.runtime.counters.add(`pointer.${verdict}`);
+      }
+    }
+    if (bounds.kept.length > 0) {
+      await this.#state.putPointers(bounds.kept, signal);
+      // Counted once they are there: a full disk must not use up a holder's share.
+      for (const { holder } of bounds.added) addTo(this.#perHolder, holder, 1);
+      await this.#evict(signal);
+    }
+    const accepted = request.entries.length - refused;
+    return { response: { type: "stored", accepted, refused } };
   }
 
   async sweepForever(signal: AbortSignal): Promise<void> {
-    const { clock, counters } = this.#node.runtime;
-    for (;;) {
-      await this.#recount(signal);
-      await clock.sleep(SWEEP_MS, signal);
-      const gone = await this.#state.expirePointers(clock.nowMs(), signal);
-      counters.add("pointer.expired", gone);
+    for (let isFirst = true;; isFirst = false) {
+      try {
+        await this.#sweep({ isFirst }, signal);
+      } catch (error) {
+        if (signal.aborted || codeOf(error) === undefined) throw error;
+        // A database that is busy now is not busy for ever; a keeper that stops over it would be.
+        this.#node.runtime.counters.add("pointer.sweep_failed");
+        this.#node.runtime.log.warn("pointer.sweep_failed", {
+          reason: messageOf(error),
+        });
+      }
+      await this.#node.runtime.clock.sleep(SWEEP_MS, signal);
     }
+  }
+
+  /** Removes what has run out, and counts anew by holder: when something went, and after a start. */
+  async #sweep(
+    { isFirst }: { readonly isFirst: boolean },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { clock, counters } = this.#node.runtime;
+    using _turn = await this.#turn.enter(signal);
+    const gone = await this.#state.expirePointers(clock.nowMs(), signal);
+    counters.add("pointer.expired", gone);
+    if (isFirst || gone > 0) await this.#recount(signal);
+  }
+
+  /** Between two sweeps a record that has run out must not stand in the way of one that holds. */
+  async #forgetExpired(
+    tesseraId: TesseraId,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const nowMs = this.#node.runtime.clock.nowMs();
+    const expired = (await this.#state.pointers(tesseraId, signal))
+      .filter((row) => row.expiresAtMs <= nowMs);
+    if (expired.length === 0) return;
+    await this.#state.removePointers(expired, signal);
+    for (const { holder } of expired) addTo(this.#perHolder, holder, -1);
+    this.#node.runtime.counters.add("pointer.expired", expired.length);
+  }
+
+  /** The records of a tessera that have not run out. */
+  async #live(
+    tesseraId: TesseraId,
+    signal: AbortSignal,
+  ): Promise<readonly PointerRow[]> {
+    const nowMs = this.#node.runtime.clock.nowMs();
+    return (await this.#state.pointers(tesseraId, signal))
+      .filter((row) => row.expiresAtMs > nowMs);
   }
 
   /** Anybody may bring a record; only the holder's own signature makes it one. */
@@ -128,7 +188,7 @@ class Dht {
     try {
       const record = records.provider(entry.record, nowMs);
       const holder = records.node(entry.holder, nowMs);
-      if (keyOf(record.holder) !== keyOf(holder.id)) {
+      if (!equal(record.holder, holder.id)) {
         counters.add("pointer.misfit");
         return undefined;
       }
@@ -149,74 +209,29 @@ class Dht {
     }
   }
 
-  /** Leaves out what would exceed the bound of a key or of a holder, and what is older than what we have. */
-  async #withinBounds(
-    rows: readonly PointerRow[],
-    signal: AbortSignal,
-  ): Promise<PointerRow[]> {
-    const kept: PointerRow[] = [];
-    const perKey = new Map<string, Map<string, number>>();
-    for (const row of rows) {
-      const key = keyOf(row.tesseraId);
-      let known = perKey.get(key);
-      if (known === undefined) {
-        known = await this.#sequences(row.tesseraId, signal);
-        perKey.set(key, known);
-      }
-      const name = nameOf(row);
-      const sequence = known.get(name);
-      if (sequence === undefined) {
-        if (known.size >= PROVIDERS_PER_KEY_MAX) continue;
-        const holder = keyOf(row.holder);
-        const held = this.#perHolder.get(holder) ?? 0;
-        if (held >= PROVIDERS_PER_HOLDER_MAX) continue;
-        this.#perHolder.set(holder, held + 1);
-      } else if (sequence >= row.sequence) {
-        // Brought again by somebody else: known, so neither news nor an offence.
-        if (sequence === row.sequence) kept.push(row);
-        continue;
-      }
-      known.set(name, row.sequence);
-      kept.push(row);
-    }
-    return kept;
-  }
-
-  async #sequences(
-    tesseraId: TesseraId,
-    signal: AbortSignal,
-  ): Promise<Map<string, number>> {
-    const rows = await this.#state.pointers(tesseraId, signal);
-    return new Map(rows.map((row) => [nameOf(row), row.sequence]));
-  }
-
   /** Over the bound the farthest keys go: their own neighbourhood keeps them (Kademlia's responsibility by distance). */
   async #evict(signal: AbortSignal): Promise<void> {
     const count = await this.#state.pointerCount(signal);
     if (count <= this.#pointersMax) return;
     // A tenth more than must go, so that the next record does not cause the next walk.
     const excess = count - Math.floor(0.9 * this.#pointersMax);
-    const far: { readonly key: PointerKey; readonly away: Uint8Array }[] = [];
-    await this.#walk((row) => {
-      far.push({
-        key: row,
-        away: distance(this.#node.id, keyOfTessera(row.tesseraId)),
-      });
+    let far: Away[] = [];
+    await this.#walk(({ tesseraId, holder, planHash }) => {
+      const away = distance(this.#node.id, keyOfTessera(tesseraId));
+      far.push({ key: { tesseraId, holder, planHash }, away });
+      // Memory grows with what must go, not with what is kept.
+      if (far.length >= 2 * excess) far = farthest(far, excess);
     }, signal);
-    far.sort((a, b) => compare(b.away, a.away));
-    const gone = far.slice(0, excess).map(({ key }) => key);
+    const gone = farthest(far, excess).map(({ key }) => key);
     await this.#state.removePointers(gone, signal);
     this.#node.runtime.counters.add("pointer.evicted", gone.length);
     await this.#recount(signal);
   }
 
-  /** Counts records by holder anew: after a restart, a sweep or an eviction. */
   async #recount(signal: AbortSignal): Promise<void> {
-    this.#perHolder.clear();
-    await this.#walk((row) => {
-      const holder = keyOf(row.holder);
-      this.#perHolder.set(holder, (this.#perHolder.get(holder) ?? 0) + 1);
-    }, signal);
+    const counted = new Map<string, number>();
+    await this.#walk(({ holder }) => addTo(counted, holder, 1), signal);
+    this.#perHolder = counted;
   }
 
   async #walk(
@@ -233,6 +248,20 @@ class Dht {
   }
 }
 
-function nameOf(row: PointerRow): string {
-  return `${keyOf(row.holder)}/${keyOf(row.planHash)}`;
+/** A record and how far its key is from us. */
+type Away = { readonly key: PointerKey; readonly away: Uint8Array };
+
+function farthest(list: Away[], count: number): Away[] {
+  return list.sort((a, b) => compare(b.away, a.away)).slice(0, count);
+}
+
+function addTo(
+  counts: Map<string, number>,
+  holder: NodeId,
+  change: number,
+): void {
+  const key = keyOf(holder);
+  const count = (counts.get(key) ?? 0) + change;
+  if (count > 0) counts.set(key, count);
+  else counts.delete(key);
 }

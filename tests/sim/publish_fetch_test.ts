@@ -144,7 +144,7 @@ Deno.test("holders that send rubbish, stall or vanish are passed by", async () =
         },
       }));
   for (const how of ["rubbish", "stall", "refuse"] as const) {
-    const liar = await world.add(["store"], lie(how));
+    const liar = await world.add(["store"], { change: lie(how) });
     const entry = world.inhabitants[0]!.node.record().addresses[0]!;
     await world.run(join(liar.node, [entry], never));
   }
@@ -210,7 +210,7 @@ Deno.test("holders announce themselves every hour without the publisher", async 
   const { id, plan } = await keep(home, creator(7), 2_000);
   await world.run(publishAt(home, plan));
   world.crash(home);
-  await world.clock.advance(30 * 3_600_000);
+  await world.clock.advance(26 * 3_600_000);
   const [newcomer] = await world.grow(1, []);
   const fetched = await world.run(fetchAt(newcomer!, id));
   assertEquals(fetched.used.size, 1);

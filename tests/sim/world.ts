@@ -1,7 +1,9 @@
 /** A whole network in one process: real nodes, roles and archives on a seeded transport under a virtual clock. */
 import { Archive, type FolderScan, type SourceFile } from "@tesseras/archive";
-import { type Blobs, MemoryBlobs } from "@tesseras/blobs";
+import { MemoryBlobs } from "@tesseras/blobs";
 import {
+  type Address,
+  type Clock,
   Counters,
   RecordingLog,
   type Runtime,
@@ -10,19 +12,27 @@ import {
   utf8,
   VirtualClock,
 } from "@tesseras/core";
-import { POW_BITS_MIN } from "@tesseras/core/limits";
+import { NODE_RECORD_TTL_MS, POW_BITS_MIN } from "@tesseras/core/limits";
 import {
   type CreatorKeys,
   creatorKeysFromSeed,
   mintNode,
   nobleMlDsa,
+  type NodeSigner,
 } from "@tesseras/crypto";
-import { Admission } from "@tesseras/net";
+import { Admission, type Handler, Peers } from "@tesseras/net";
 import { SimNetwork, type SimOptions } from "@tesseras/net/sim";
-import { join, Node, type Role } from "@tesseras/node";
-import { bootstrapRole, dhtRole, storeRole } from "@tesseras/roles";
+import { join, Node, type NodeOptions, type Role } from "@tesseras/node";
+import {
+  bootstrapRole,
+  type DhtOptions,
+  dhtRole,
+  type StoreOptions,
+  storeRole,
+} from "@tesseras/roles";
 import { MemoryState, type State } from "@tesseras/state";
 import { kindOf, type Plan } from "@tesseras/tessera";
+import { type NodeRecord, signNodeRecord } from "@tesseras/wire";
 
 /** Never aborts. */
 export const never = new AbortController().signal;
@@ -33,10 +43,39 @@ export type SimRole = "bootstrap" | "dht" | "store";
 /** A node with what it keeps. */
 export type Inhabitant = {
   readonly node: Node;
+  readonly address: Address;
   readonly state: State;
-  readonly blobs: Blobs;
+  readonly blobs: MemoryBlobs;
   readonly archive: Archive;
   readonly runtime: Runtime & { readonly log: RecordingLog };
+};
+
+/** Changes the roles of a node before it starts. */
+export type ChangeRoles = (
+  roles: readonly Role[],
+  node: Node,
+) => readonly Role[];
+
+/** What a node may be given instead of what it gets by itself. */
+export type AddOptions = {
+  readonly change?: ChangeRoles;
+  readonly identity?: NodeSigner;
+  readonly address?: Address;
+  readonly state?: State;
+  readonly blobs?: MemoryBlobs;
+  /** Its own clock, which may go wrong; the network keeps the world's. */
+  readonly clock?: Clock;
+  readonly store?: Partial<StoreOptions>;
+  readonly dht?: Partial<DhtOptions>;
+  readonly node?: Partial<NodeOptions>;
+};
+
+/** A node of the network that follows no rule but that of its handler. */
+export type Rogue = {
+  readonly record: NodeRecord;
+  readonly identity: NodeSigner;
+  readonly peers: Peers;
+  readonly runtime: Runtime;
 };
 
 /** Nodes on a seeded network. */
@@ -45,7 +84,10 @@ export class World implements AsyncDisposable {
   readonly random: SeededRandom;
   readonly network: SimNetwork;
   readonly inhabitants: Inhabitant[] = [];
-  readonly #gone = new Set<Inhabitant>();
+  readonly #gone = new Set<Node>();
+  readonly #ends: Promise<void>[] = [];
+  readonly #rogues: AsyncDisposable[] = [];
+  #addressCount = 0;
 
   constructor(seed: number, options: Partial<SimOptions> = {}) {
     this.random = new SeededRandom(seed);
@@ -56,33 +98,44 @@ export class World implements AsyncDisposable {
     });
   }
 
-  /** Starts a node in a /24 of its own; it has not joined yet. */
-  async add(
-    roles: readonly SimRole[],
-    change: (roles: readonly Role[], node: Node) => readonly Role[] = (r) => r,
-  ): Promise<Inhabitant> {
-    const number = this.inhabitants.length + 1;
-    const runtime = {
-      clock: this.clock,
-      random: this.random.fork(),
-      log: new RecordingLog(),
-      counters: new Counters(),
-    };
-    const identity = await mintNode(
+  /** Nodes that have not crashed. */
+  get living(): readonly Inhabitant[] {
+    return this.inhabitants.filter(({ node }) => !this.#gone.has(node));
+  }
+
+  /** An identity, drawn from the world's seed. */
+  identity(): Promise<NodeSigner> {
+    return mintNode(
       this.random.bytes(32),
       { powBits: POW_BITS_MIN, clock: new VirtualClock() },
       never,
     );
-    const address = { ip: `11.${number >> 8}.${number & 255}.7`, port: 4433 };
+  }
+
+  /** Starts a node in a /24 of its own; it has not joined yet. */
+  async add(
+    roles: readonly SimRole[],
+    options: AddOptions = {},
+  ): Promise<Inhabitant> {
+    const runtime = this.#runtime(options.clock);
+    const identity = options.identity ?? await this.identity();
+    const address = options.address ?? this.#address();
     const admission = new Admission({}, runtime);
     const transport = this.network.transport({
       identity,
       address,
       admit: admission.admit,
     });
-    const state = new MemoryState();
-    const blobs = new MemoryBlobs();
+    const state = options.state ?? new MemoryState();
+    const blobs = options.blobs ?? new MemoryBlobs();
     const suite = nobleMlDsa;
+    const build = (role: SimRole, node: Node): Role => {
+      if (role === "bootstrap") return bootstrapRole();
+      if (role === "dht") return dhtRole(node, { state, ...options.dht });
+      const store = { state, blobs, suite, freeSpaceMin: 0, ...options.store };
+      return storeRole(node, store);
+    };
+    const { change = (made: readonly Role[]) => made } = options;
     const node = Node.open(
       {
         identity,
@@ -90,33 +143,68 @@ export class World implements AsyncDisposable {
         admission,
         addresses: [address],
         powBits: POW_BITS_MIN,
+        ...options.node,
       },
-      (made) =>
-        change(
-          roles.map((role) => {
-            if (role === "bootstrap") return bootstrapRole();
-            if (role === "dht") return dhtRole(made, { state });
-            return storeRole(made, { state, blobs, suite, freeSpaceMin: 0 });
-          }),
-          made,
-        ),
+      (made) => change(roles.map((role) => build(role, made)), made),
       runtime,
     );
     const archive = new Archive({ state, blobs, suite, runtime });
-    const inhabitant = { node, state, blobs, archive, runtime };
+    const inhabitant = { node, address, state, blobs, archive, runtime };
     this.inhabitants.push(inhabitant);
     return inhabitant;
   }
 
   /** Starts nodes that join through the first. */
-  async grow(count: number, roles: readonly SimRole[]): Promise<Inhabitant[]> {
+  async grow(
+    count: number,
+    roles: readonly SimRole[],
+    options: AddOptions = {},
+  ): Promise<Inhabitant[]> {
     const grown: Inhabitant[] = [];
     for (let i = 0; i < count; i++) {
-      const one = await this.add(roles);
+      const one = await this.add(roles, options);
       await this.run(join(one.node, this.#entries(one), never));
       grown.push(one);
     }
     return grown;
+  }
+
+  /** Starts a peer that answers whatever its handler says. */
+  async rogue(handler: Handler, capabilities = 0): Promise<Rogue> {
+    const runtime = this.#runtime();
+    const identity = await this.identity();
+    const address = this.#address();
+    const admission = new Admission({}, runtime);
+    const transport = this.network.transport({ identity, address });
+    const record = this.recordOf(identity, [address], capabilities);
+    const peers = Peers.start(
+      {
+        transport,
+        self: { identity, record: () => record, powBits: POW_BITS_MIN },
+        handler,
+        admission,
+      },
+      runtime,
+      never,
+    );
+    this.#rogues.push(transport, peers);
+    return { record, identity, peers, runtime };
+  }
+
+  /** A node record as its owner would sign it now. */
+  recordOf(
+    identity: NodeSigner,
+    addresses: readonly Address[],
+    capabilities = 0,
+  ): NodeRecord {
+    const nowMs = this.clock.nowMs();
+    return signNodeRecord({
+      addresses,
+      capabilities,
+      nat: "unknown",
+      sequence: nowMs,
+      expiresAtMs: nowMs + NODE_RECORD_TTL_MS,
+    }, identity);
   }
 
   /** Moves time until the promise settles. */
@@ -125,24 +213,60 @@ export class World implements AsyncDisposable {
   }
 
   /** A node dies without a word. */
-  crash(inhabitant: Inhabitant): void {
-    this.network.crash(inhabitant.node.record().addresses[0]!);
-    this.#gone.add(inhabitant);
+  crash({ node, address }: Inhabitant): void {
+    if (this.#gone.has(node)) return;
+    this.network.crash(address);
+    this.#gone.add(node);
+    this.#ends.push(node[Symbol.asyncDispose]());
+  }
+
+  /** A node dies without a word and comes back with its identity and what it had kept; it has not joined yet. */
+  async restart(
+    one: Inhabitant,
+    roles: readonly SimRole[],
+    options: AddOptions = {},
+  ): Promise<Inhabitant> {
+    this.crash(one);
+    await this.run(Promise.all(this.#ends));
+    const { address, state, blobs, node } = one;
+    const { identity } = node;
+    return await this.add(roles, {
+      address,
+      state,
+      blobs,
+      identity,
+      ...options,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    const nodes = this.living.map(({ node }) => node);
+    const open = [...nodes, ...this.#rogues.reverse()];
     await this.run(
-      Promise.all(
-        this.inhabitants.map(({ node }) => node[Symbol.asyncDispose]()),
-      ),
+      Promise.all([
+        ...open.map((one) => one[Symbol.asyncDispose]()),
+        ...this.#ends,
+      ]),
     );
   }
 
-  #entries(one: Inhabitant) {
+  #runtime(clock: Clock = this.clock) {
+    return {
+      clock,
+      random: this.random.fork(),
+      log: new RecordingLog(),
+      counters: new Counters(),
+    };
+  }
+
+  #address(): Address {
+    const number = ++this.#addressCount;
+    return { ip: `11.${number >> 8}.${number & 255}.7`, port: 4433 };
+  }
+
+  #entries(one: Inhabitant): Address[] {
     const first = this.inhabitants[0];
-    return first === undefined || first === one
-      ? []
-      : [first.node.record().addresses[0]!];
+    return first === undefined || first === one ? [] : [first.address];
   }
 }
 

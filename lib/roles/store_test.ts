@@ -1,0 +1,324 @@
+import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
+import { MemoryBlobs } from "@tesseras/blobs";
+import { blake3 } from "@tesseras/crypto";
+import { type Hash, keyOf, tesseraId } from "@tesseras/core";
+import { bulkOf, collectBulk } from "@tesseras/net";
+import { findProviders } from "@tesseras/node";
+import { draftPlan, type Plan, signPlan } from "@tesseras/tessera";
+import { readProviderRecord } from "@tesseras/wire";
+import {
+  type AddOptions,
+  creator,
+  type Inhabitant,
+  never,
+  type Rogue,
+  World,
+} from "@tesseras/testing/sim";
+
+/** A holder, and somebody who sends to it. */
+async function holder(
+  world: World,
+  options: AddOptions = {},
+): Promise<{ readonly store: Inhabitant; readonly sender: Rogue }> {
+  const store = await world.add(["store"], options);
+  const sender = await world.rogue(() =>
+    Promise.resolve({ response: { type: "nodes", records: [] } })
+  );
+  return { store, sender };
+}
+
+/** A plan of whole copies of so many bytes. */
+function copies(bytes: number, seed = 1) {
+  const content = new Uint8Array(bytes).fill(seed);
+  const plan = signPlan(
+    draftPlan({
+      tesseraId: tesseraId(blake3(new Uint8Array([seed]))),
+      packBytes: bytes,
+      fragments: Array<Hash>(7).fill(blake3(content)),
+    }),
+    creator(seed),
+  );
+  return { content, plan };
+}
+
+type Sent = {
+  readonly plan: Plan;
+  readonly index?: number;
+  readonly content: Uint8Array;
+};
+
+async function put(
+  { peers }: Rogue,
+  { node }: Inhabitant,
+  { plan, index = 0, content }: Sent,
+) {
+  const { response } = await peers.ask(
+    node.record(),
+    {
+      type: "put_fragment",
+      plan: plan.bytes,
+      index,
+      bulk: content.length,
+    },
+    { bulk: bulkOf(content) },
+    never,
+  );
+  return response.provider;
+}
+
+async function get(
+  { peers }: Rogue,
+  { node }: Inhabitant,
+  wanted: { plan: Plan; index?: number; offset?: number; length: number },
+): Promise<Uint8Array> {
+  const { bulk } = await peers.ask(
+    node.record(),
+    {
+      type: "get_fragment",
+      plan: wanted.plan.hash,
+      index: wanted.index ?? 0,
+      offset: wanted.offset ?? 0,
+      length: wanted.length,
+    },
+    {},
+    never,
+  );
+  return await collectBulk(bulk!, never);
+}
+
+Deno.test("what a holder signs for is what it keeps, and it gives any range of it", async () => {
+  const world = new World(1);
+  await using _world = world;
+  const { store, sender } = await holder(world);
+  const { plan, content } = copies(1_000);
+  await world.run(put(sender, store, { plan, content }));
+  const word = await world.run(put(sender, store, { plan, index: 3, content }));
+  const record = readProviderRecord(word, {
+    nowMs: world.clock.nowMs(),
+    powBits: store.node.powBits,
+  });
+  assertEquals(record.indices, [0, 3]);
+  assertEquals(keyOf(record.planHash), keyOf(plan.hash));
+  const whole = await world.run(get(sender, store, { plan, length: 1_000 }));
+  assertEquals(whole, content);
+  const tail = { plan, offset: 990, length: 500 };
+  assertEquals((await world.run(get(sender, store, tail))).length, 10);
+  const beyond = { plan, offset: 5_000, length: 5 };
+  assertEquals((await world.run(get(sender, store, beyond))).length, 0);
+});
+
+Deno.test("bytes of another hash, a forged plan and a wrong length are refused, and nothing is kept", async () => {
+  const world = new World(2);
+  await using _world = world;
+  const { store, sender } = await holder(world);
+  const { plan, content } = copies(1_000);
+  const other = content.map((byte) => byte ^ 1);
+  await assertRejectsCode(
+    world.run(put(sender, store, { plan, content: other })),
+    "corrupt",
+  );
+  const bytes = plan.bytes.slice();
+  bytes[bytes.length - 1]! ^= 1;
+  await assertRejectsCode(
+    world.run(put(sender, store, { plan: { ...plan, bytes }, content })),
+    "forged",
+  );
+  await assertRejectsCode(
+    world.run(put(sender, store, { plan, content: content.subarray(1) })),
+    "malformed",
+    /999 were announced/,
+  );
+  await assertRejectsCode(
+    world.run(put(sender, store, { plan, index: 7, content })),
+    "malformed",
+    /the plan has 7/,
+  );
+  assertEquals(await store.state.storedBytes(undefined, never), 0);
+  assertEquals(await Array.fromAsync(store.blobs.list(never)), []);
+});
+
+Deno.test("one fragment from two senders at once is kept once and signed for twice", async () => {
+  const world = new World(3);
+  await using _world = world;
+  const { store, sender } = await holder(world, {
+    store: { perPeerMax: 1_500 },
+  });
+  const { sender: other } = {
+    sender: await world.rogue(() =>
+      Promise.resolve({ response: { type: "nodes", records: [] } })
+    ),
+  };
+  const { plan, content } = copies(1_000);
+  const words = await world.run(Promise.all([
+    put(sender, store, { plan, content }),
+    put(other, store, { plan, content }),
+  ]));
+  assertEquals(words.length, 2);
+  assertEquals(await store.state.storedBytes(undefined, never), 1_000);
+  assertEquals(store.runtime.counters.get("fragment.stored"), 1);
+  // What is known takes nothing of anybody's share, so it may come again.
+  await world.run(put(sender, store, { plan, content }));
+  // All promises were given back: exactly one of the two has its share used up.
+  const second = copies(1_000, 2);
+  const tries = await world.run(Promise.allSettled([
+    put(sender, store, second),
+    put(other, store, { ...second, index: 1 }),
+  ]));
+  assertEquals(tries.map(({ status }) => status).sort(), [
+    "fulfilled",
+    "rejected",
+  ]);
+  assertEquals(store.runtime.counters.get("fragment.refused_per_peer"), 1);
+});
+
+Deno.test("what must stay free is refused, and a disk that fills up half way leaves nothing behind", async () => {
+  const world = new World(4);
+  await using _world = world;
+  const blobs = new MemoryBlobs({ freeBytes: 300_000 });
+  const { store, sender } = await holder(world, {
+    blobs,
+    store: { freeSpaceMin: 100_000 },
+  });
+  const big = copies(250_000);
+  await assertRejectsCode(world.run(put(sender, store, big)), "diskFull");
+  assertEquals(store.runtime.counters.get("fragment.refused_space"), 1);
+  // Somebody else fills the disk while a fragment comes.
+  const fits = copies(190_000, 2);
+  const putting = sender.peers.ask(store.node.record(), {
+    type: "put_fragment",
+    plan: fits.plan.bytes,
+    index: 0,
+    bulk: fits.content.length,
+  }, {
+    bulk: {
+      bytes: fits.content.length,
+      async *chunks(signal) {
+        yield fits.content.subarray(0, 90_000);
+        await world.clock.sleep(1_000, signal);
+        yield fits.content.subarray(90_000);
+      },
+    },
+  }, never);
+  await world.clock.advance(500);
+  await using taken = await blobs.scratch(
+    await blobs.freeBytes(never) - 10,
+    never,
+  );
+  await assertRejectsCode(world.run(putting), "diskFull");
+  await taken[Symbol.asyncDispose]();
+  assertEquals(await blobs.freeBytes(never), 300_000);
+  assertEquals(await store.state.storedBytes(undefined, never), 0);
+  await world.run(put(sender, store, fits));
+});
+
+Deno.test("a rotten fragment is noticed when it is served, signed for no more, and taken anew", async () => {
+  const world = new World(5);
+  await using _world = world;
+  const { store, sender } = await holder(world);
+  const { plan, content } = copies(1_000);
+  await world.run(put(sender, store, { plan, content }));
+  store.blobs.rot(plan.fragments[0]!, 700);
+  const wanted = { plan, length: 1_000 };
+  await assertRejectsCode(world.run(get(sender, store, wanted)), "corrupt");
+  assertEquals(store.runtime.counters.get("fragment.corrupt"), 1);
+  await assertRejectsCode(world.run(get(sender, store, wanted)), "absent");
+  assertEquals(store.runtime.counters.get("fragment.corrupt"), 1);
+  await world.run(put(sender, store, { plan, content }));
+  assertEquals(await world.run(get(sender, store, wanted)), content);
+});
+
+Deno.test("a fragment whose bytes are gone is taken anew instead of signed for", async () => {
+  const world = new World(6);
+  await using _world = world;
+  const { store, sender } = await holder(world);
+  const { plan, content } = copies(1_000);
+  await world.run(put(sender, store, { plan, content }));
+  await store.blobs.remove(plan.fragments[0]!, never);
+  await world.run(put(sender, store, { plan, content }));
+  assertEquals(store.runtime.counters.get("fragment.absent"), 1);
+  const again = await world.run(get(sender, store, { plan, length: 1_000 }));
+  assertEquals(again, content);
+});
+
+Deno.test("a sender that gives up half way leaves nothing, and its share is free again", async () => {
+  const world = new World(7);
+  await using _world = world;
+  const { store, sender } = await holder(world, {
+    store: { perPeerMax: 100_000 },
+  });
+  const { plan, content } = copies(100_000);
+  const stop = new AbortController();
+  const putting = sender.peers.ask(store.node.record(), {
+    type: "put_fragment",
+    plan: plan.bytes,
+    index: 0,
+    bulk: content.length,
+  }, {
+    bulk: {
+      bytes: content.length,
+      async *chunks(signal) {
+        yield content.subarray(0, 50_000);
+        await world.clock.sleep(1e9, signal);
+      },
+    },
+  }, stop.signal);
+  const rejected = assertRejectsCode(putting, "cancelled");
+  await world.clock.advance(1_000);
+  stop.abort();
+  await world.run(rejected);
+  await world.clock.advance(30_000);
+  assertEquals(await Array.fromAsync(store.blobs.list(never)), []);
+  await world.run(put(sender, store, { plan, content }));
+});
+
+Deno.test("a holder's sequence goes on after a restart with a clock that went back", async () => {
+  const world = new World(8);
+  await using _world = world;
+  const { store, sender } = await holder(world);
+  const { plan, content } = copies(1_000);
+  const word = await world.run(put(sender, store, { plan, content }));
+  const behind = {
+    nowMs: () => world.clock.nowMs() - 5 * 60_000,
+    monotonicMs: () => world.clock.monotonicMs(),
+    sleep: (ms: number, signal: AbortSignal) => world.clock.sleep(ms, signal),
+    deadline: (ms: number, signal: AbortSignal) =>
+      world.clock.deadline(ms, signal),
+  };
+  const back = await world.restart(store, ["store"], { clock: behind });
+  await world.clock.advance(60_000);
+  const later = await world.run(put(sender, back, { plan, index: 1, content }));
+  const rules = { nowMs: world.clock.nowMs(), powBits: back.node.powBits };
+  const [first, second] = [word, later].map((bytes) =>
+    readProviderRecord(bytes, rules)
+  );
+  assertTrue(second!.sequence > first!.sequence);
+  assertEquals(second!.indices, [0, 1]);
+});
+
+Deno.test("holdings are announced soon after a burst, and unheard ones again when there is somebody to hear", async () => {
+  const world = new World(9);
+  await using _world = world;
+  const { store, sender } = await holder(world, { store: { queueMax: 1 } });
+  const [one, two] = [copies(1_000, 1), copies(1_000, 2)];
+  await world.run(put(sender, store, one));
+  await world.run(put(sender, store, two));
+  const { counters } = store.runtime;
+  assertEquals(counters.get("announce.queue_full"), 1);
+  await world.clock.advance(30_000);
+  assertEquals(counters.get("announce.unheard"), 1);
+  assertEquals(counters.get("announce.done"), 0);
+  const dht = await world.add(["dht"]);
+  await world.run(dht.node.ping(store.node.record(), never));
+  // The queued one after the pause; the one that found the queue full in the hourly round.
+  await world.clock.advance(6 * 60_000);
+  assertEquals(counters.get("announce.done"), 1);
+  await world.clock.advance(75 * 60_000);
+  for (const { plan } of [one, two]) {
+    const found = await world.run(
+      findProviders(dht.node, plan.tesseraId, never),
+    );
+    assertEquals(found.map(({ holder }) => keyOf(holder.id)), [
+      keyOf(store.node.id),
+    ]);
+  }
+});
