@@ -49,6 +49,11 @@ export class Tasks implements AsyncDisposable {
     this.#running.add(running);
   }
 
+  /** Waits until nothing runs, without cancelling anything. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
   /** Cancels everything and waits for it. @throws the first failure, if there was one and no call before threw it */
   async stop(): Promise<void> {
     this.#parent.removeEventListener("abort", this.#onParent);

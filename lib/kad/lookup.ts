@@ -192,6 +192,11 @@ export class Lookup<C extends Contact> {
     this.#lateCount++;
   }
 
+  /** Whether every open question is late: nothing else can be learned by waiting for it. */
+  get onlyLate(): boolean {
+    return this.#askedCount === 0 && this.#lateCount > 0;
+  }
+
   /** Whether it is over: nothing more is worth asking, or the questions are used up and none is open. */
   get done(): boolean {
     const open = this.#askedCount + this.#lateCount;

@@ -17,6 +17,7 @@ import {
   DIAL_BACKOFF_MAX_MS,
   DIAL_BACKOFF_MS,
   DIAL_FAILURES_MAX,
+  DIAL_SILENCE_MS,
   DIAL_TIMEOUT_MS,
   DIALS_MAX,
 } from "@tesseras/core/limits";
@@ -153,14 +154,17 @@ export class Dials {
     peer: NodeRecord,
     signal: AbortSignal,
   ): Promise<Session> {
-    const { counters, log } = this.#runtime;
+    const { clock, counters, log } = this.#runtime;
+    const startedMs = clock.monotonicMs();
     try {
       const session = await this.#firstThatAnswers(peer, signal);
       count(counters, "peers.dialled");
       this.#parts.onSession(session);
       return session;
     } catch (error) {
-      if (!signal.aborted && codeOf(error) !== undefined) {
+      // Whoever gives up waiting after this long has learned as much as a dial that ran its course.
+      const silent = clock.monotonicMs() - startedMs >= DIAL_SILENCE_MS;
+      if ((!signal.aborted || silent) && codeOf(error) !== undefined) {
         count(counters, "peers.dial_failed");
         log.debug("dial.failed", { peer: key, reason: messageOf(error) });
         this.rememberFailure(peer);

@@ -1,8 +1,11 @@
 /** Runs a lookup: the decisions are `lib/kad`'s, this shell asks the questions. */
 import {
+  type Clock,
   codeOf,
+  type Deadline,
   messageOf,
   type NodeId,
+  orAbort,
   Tasks,
   throwIfAborted,
   toHex,
@@ -77,12 +80,16 @@ export async function find(
   const { clock, counters } = node.runtime;
   node.table.touchBucket(bucketIndex(node.id, target), clock.monotonicMs());
   const lookup = lookupFor(node, target, options);
-  await using tasks = new Tasks(signal);
+  const tasks = new Tasks(signal);
+  await using unstopped = new AsyncDisposableStack();
+  unstopped.use(tasks);
   // It ends the lookup and not the questions: a peer that was asked a moment ago has done nothing wrong.
   using deadline = clock.deadline(LOOKUP_TIMEOUT_MS, tasks.signal);
   const { promise: over, resolve: end } = Promise.withResolvers<void>();
   deadline.signal.addEventListener("abort", () => end(), { once: true });
+  let isOver = false;
   const step = (): void => {
+    if (isOver) return;
     for (const peer of lookup.next()) {
       tasks.spawn(async (taskSignal) => {
         await askOne({ node, lookup, question, step }, peer, taskSignal);
@@ -90,13 +97,26 @@ export async function find(
       });
     }
     if (lookup.done) end();
+    else if (lookup.onlyLate) patience.begin();
   };
+  using patience = new Patience(
+    clock,
+    tasks.signal,
+    () => lookup.onlyLate && end(),
+  );
   step();
   await over;
+  isOver = true;
   if (deadline.signal.aborted && !tasks.signal.aborted) {
     counters.add("lookup.timeout");
   }
-  await tasks.stop();
+  if (!signal.aborted && lookup.onlyLate) {
+    // The late are left to their own deadlines, so that the silent among them are noticed; nobody waits for that.
+    unstopped.move();
+    node.spawn((nodeSignal) => outlive(tasks, nodeSignal));
+  } else {
+    await tasks.stop();
+  }
   throwIfAborted(signal);
   counters.add("lookup.done");
   return {
@@ -104,6 +124,42 @@ export async function find(
     hops: lookup.hops,
     trace: lookup.trace,
   };
+}
+
+/** How long a lookup that has everything else waits for the late. */
+class Patience implements Disposable {
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal;
+  readonly #onEnd: () => void;
+  #alarm: Deadline | undefined;
+
+  constructor(clock: Clock, signal: AbortSignal, onEnd: () => void) {
+    this.#clock = clock;
+    this.#signal = signal;
+    this.#onEnd = onEnd;
+  }
+
+  /** Starts to wait, unless it does already. */
+  begin(): void {
+    if (this.#alarm !== undefined) return;
+    const alarm = this.#clock.deadline(QUERY_LATE_MS, this.#signal);
+    this.#alarm = alarm;
+    alarm.signal.addEventListener("abort", () => {
+      this[Symbol.dispose]();
+      if (!this.#signal.aborted) this.#onEnd();
+    }, { once: true });
+  }
+
+  [Symbol.dispose](): void {
+    this.#alarm?.[Symbol.dispose]();
+    this.#alarm = undefined;
+  }
+}
+
+/** Lets questions end by themselves, and stops them with the node. */
+async function outlive(tasks: Tasks, signal: AbortSignal): Promise<void> {
+  await using _tasks = tasks;
+  await orAbort(tasks.settled(), signal);
 }
 
 function lookupFor(

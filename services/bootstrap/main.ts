@@ -1,0 +1,7 @@
+import { serve } from "@tesseras/run";
+
+await serve({
+  name: "tesseras-bootstrap",
+  summary: "An entry to the network: tells newcomers about peers",
+  roles: ["bootstrap"],
+});
