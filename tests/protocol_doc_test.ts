@@ -1,7 +1,16 @@
 import { assertEquals, assertTrue } from "@tesseras/testing";
-import { fromHex, fromUtf8 } from "@tesseras/core";
+import { fromHex, fromUtf8, toHex, utf8 } from "@tesseras/core";
 import * as limits from "@tesseras/core/limits";
-import { CAPABILITIES, REGISTRY, WIRE_CODES } from "@tesseras/wire";
+import {
+  CAPABILITIES,
+  decodeMessage,
+  encodeFrame,
+  frameLength,
+  readNodeRecord,
+  REGISTRY,
+  WIRE_CODES,
+} from "@tesseras/wire";
+import { RECORD_RULES, type RecordVector } from "./vectors/record_samples.ts";
 import { type Json, loadVectors } from "./vectors/vector_file.ts";
 
 const document = await Deno.readTextFile(
@@ -85,5 +94,54 @@ Deno.test("PROTOCOL.md names the tags that are really signed", async () => {
     const bytes = fromHex(signed);
     const tag = fromUtf8(bytes.subarray(0, bytes.indexOf(0x0a)));
     assertTrue(document.includes(`\`${tag}\\n\``), name);
+  }
+});
+
+/** The column in which meanings begin. */
+const MEANING_AT = 29;
+
+/** The bytes of a block of the appendix: hexadecimal, from {@link MEANING_AT} on what it means, more hexadecimal below. */
+function bytesOf(mark: string): Uint8Array {
+  const [, inside] = document.split(new RegExp(`<!-- /?${mark} -->`));
+  const rows: { hex: string; readonly meaning: string }[] = [];
+  for (const line of (inside ?? "").trim().split("\n").slice(1, -1)) {
+    const hex = line.slice(0, MEANING_AT).replaceAll(" ", "");
+    const meaning = line.slice(MEANING_AT).trim();
+    if (meaning === "") rows.at(-1)!.hex += hex;
+    else rows.push({ hex, meaning });
+  }
+  assertTrue(rows.length > 5, `PROTOCOL.md shows the ${mark}`);
+  for (const { hex, meaning } of rows) {
+    const [, text] = /"([^"]+)"/.exec(meaning) ?? [];
+    assertTrue(text === undefined || hex.includes(toHex(utf8(text))), meaning);
+  }
+  return fromHex(rows.map(({ hex }) => hex).join(""));
+}
+
+Deno.test("the exchange in PROTOCOL.md is that of the vectors, byte by byte", async () => {
+  const question = bytesOf("question");
+  const messages = await loadVectors("messages");
+  const asked = messages.valid.find(({ hex }) => hex === toHex(question));
+  assertEquals(asked?.name, "find_node for storage");
+
+  const answer = bytesOf("answer");
+  assertEquals(frameLength(answer.subarray(0, 4)), answer.length - 4);
+  const envelope = decodeMessage(answer.subarray(4));
+  assertEquals(envelope.id, decodeMessage(question.subarray(4)).id);
+  assertEquals(encodeFrame(envelope), answer);
+  const { body } = envelope;
+  assertTrue(body.type === "nodes" && body.records.length === 1);
+  const record = body.records[0]!;
+  const records = await loadVectors<RecordVector>("records");
+  const named = records.valid.find(({ hex }) => hex === toHex(record));
+  assertEquals(named?.name, "node record with one address");
+  assertTrue(
+    document.includes(`\`${toHex(readNodeRecord(record, RECORD_RULES).id)}\``),
+  );
+  assertTrue(
+    document.includes(`by \`key\` over ${named!.signed.length / 2} bytes`),
+  );
+  for (const { length } of [question, answer]) {
+    assertTrue(document.includes(`writes these ${length} bytes`));
   }
 });

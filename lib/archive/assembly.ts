@@ -7,7 +7,7 @@ import {
   TesserasError,
   throwIfAborted,
 } from "@tesseras/core";
-import type { Blobs, Scratch } from "@tesseras/blobs";
+import { type Blobs, type Scratch, WriteBehind } from "@tesseras/blobs";
 import { Blake3 } from "@tesseras/crypto";
 import { Decoder } from "@tesseras/erasure";
 import type { ByteSource, Plan } from "@tesseras/tessera";
@@ -71,7 +71,7 @@ export class Assembly implements AsyncDisposable {
   }
 
   /**
-   * Begins to take a fragment; several may arrive at once. Dispose the sink in any case.
+   * Begins to take a fragment; several may arrive at once. Dispose the sink in any case. The signal is for all its writes.
    *
    * @throws `unusable` for an index that the plan does not have, `inUse` for one that is there or on its way
    */
@@ -95,7 +95,7 @@ export class Assembly implements AsyncDisposable {
           this.#arriving.delete(index);
           if (whole) this.#have.add(index);
         },
-      });
+      }, signal);
     });
   }
 
@@ -218,54 +218,59 @@ type SinkParts = {
 class SlotSink implements FragmentSink {
   readonly #parts: SinkParts;
   readonly #hasher = new Blake3();
-  #writtenBytes = 0;
+  readonly #behind: WriteBehind;
+  #takenBytes = 0;
   #open = true;
 
-  constructor(parts: SinkParts) {
+  constructor(parts: SinkParts, signal: AbortSignal) {
     this.#parts = parts;
+    const { scratch, slot } = parts;
+    let at = slot.start;
+    this.#behind = new WriteBehind(async (piece) => {
+      const start = at;
+      at += piece.length;
+      await scratch.write(start, piece, signal);
+    });
   }
 
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
     assert(this.#open, "a fragment is written before it is finished");
-    const { index, slot, scratch } = this.#parts;
-    if (this.#writtenBytes + chunk.length > slot.bytes) {
+    const { index, slot } = this.#parts;
+    if (this.#takenBytes + chunk.length > slot.bytes) {
       throw new TesserasError(
         "corrupt",
         `Cannot take fragment ${index}: more than its ${slot.bytes} bytes came`,
       );
     }
-    const writing = scratch.write(
-      slot.start + this.#writtenBytes,
-      chunk,
-      signal,
-    );
+    throwIfAborted(signal);
+    this.#takenBytes += chunk.length;
+    const writing = this.#behind.push(chunk);
     // The disk works while we hash.
     this.#hasher.update(chunk);
     await writing;
-    this.#writtenBytes += chunk.length;
   }
 
-  finish(signal: AbortSignal): Promise<void> {
-    return Promise.try(() => {
-      throwIfAborted(signal);
-      assert(this.#open, "a fragment is finished once");
-      const { index, slot, expected } = this.#parts;
-      if (this.#writtenBytes !== slot.bytes) {
-        throw new TesserasError(
-          "corrupt",
-          `Cannot take fragment ${index}: ${this.#writtenBytes} bytes came, wanted ${slot.bytes}`,
-        );
-      }
-      checkFragment(index, this.#hasher.digest(), expected);
-      this.#open = false;
-      this.#parts.settle(true);
-    });
+  async finish(signal: AbortSignal): Promise<void> {
+    throwIfAborted(signal);
+    assert(this.#open, "a fragment is finished once");
+    const { index, slot, expected } = this.#parts;
+    if (this.#takenBytes !== slot.bytes) {
+      throw new TesserasError(
+        "corrupt",
+        `Cannot take fragment ${index}: ${this.#takenBytes} bytes came, wanted ${slot.bytes}`,
+      );
+    }
+    checkFragment(index, this.#hasher.digest(), expected);
+    await this.#behind.flush();
+    this.#open = false;
+    this.#parts.settle(true);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Until nothing is being written into it, the place is not free for another try.
+    await this.#behind.settled();
     if (this.#open) this.#parts.settle(false);
     this.#open = false;
-    return Promise.resolve();
   }
 }
 

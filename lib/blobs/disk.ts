@@ -28,6 +28,7 @@ import { attempt, ifPresent } from "./disk_error.ts";
 import { DiskFile } from "./disk_file.ts";
 import { clearSessions, DiskSession } from "./disk_session.ts";
 import { FolderSync } from "./disk_folder_sync.ts";
+import { WriteBehind } from "./write_behind.ts";
 
 /**
  * Files open at once; more wait for one to close. Half of the 1,024 that
@@ -211,12 +212,19 @@ class DiskWriter implements BlobWriter {
   readonly #file: DiskFile;
   readonly #publish: (hash: Hash) => Promise<void>;
   readonly #hasher = new Blake3();
+  readonly #behind: WriteBehind;
+  #writtenBytes = 0;
   #bytes = 0;
   #state: "open" | "committing" | "committed" | "failed" = "open";
 
   constructor(file: DiskFile, publish: (hash: Hash) => Promise<void>) {
     this.#file = file;
     this.#publish = publish;
+    this.#behind = new WriteBehind(async (piece) => {
+      const at = this.#writtenBytes;
+      this.#writtenBytes += piece.length;
+      await this.#file.write(at, piece);
+    });
   }
 
   get bytes(): number {
@@ -226,10 +234,9 @@ class DiskWriter implements BlobWriter {
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {
     throwIfAborted(signal);
     assert(this.#state === "open", "a blob is written before it is committed");
-    const at = this.#bytes;
     this.#bytes += chunk.length;
     try {
-      const writing = this.#file.write(at, chunk);
+      const writing = this.#behind.push(chunk);
       // Hashed here while another thread writes.
       this.#hasher.update(chunk);
       await writing;
@@ -246,6 +253,7 @@ class DiskWriter implements BlobWriter {
     this.#state = "committing";
     const entry = { hash: this.#hasher.digest(), bytes: this.#bytes };
     checkExpected(entry.hash, expected);
+    await this.#behind.flush();
     await this.#file.sync();
     throwIfAborted(signal);
     await this.#publish(entry.hash);

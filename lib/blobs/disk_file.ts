@@ -1,37 +1,41 @@
-/** One open file read and written at offsets, from any number of calls at once. */
-import { type FileHandle, open } from "node:fs/promises";
+/** One open file read and written at offsets, from any number of calls at once. Other threads do the work. */
 import { attempt } from "./disk_error.ts";
 
 /** An open file and the place it takes among those that may be open. Disposing it closes both. */
 export class DiskFile implements AsyncDisposable {
   readonly path: string;
-  readonly #handle: FileHandle;
+  readonly #file: Deno.FsFile;
   readonly #place: Disposable;
+  /** Where the file stands, `undefined` when nobody knows. */
+  #at: number | undefined = 0;
+  /** Resolves when the last read or write that was asked for is over; `undefined` when none is under way. */
+  #last: Promise<void> | undefined;
   #closed: Promise<void> | undefined;
 
-  private constructor(path: string, handle: FileHandle, place: Disposable) {
+  private constructor(path: string, file: Deno.FsFile, place: Disposable) {
     this.path = path;
-    this.#handle = handle;
+    this.#file = file;
     this.#place = place;
   }
 
   /** Opens a file that is there, for reading. The place is released when that fails. */
   static read(path: string, place: Disposable): Promise<DiskFile> {
-    return DiskFile.#open(path, "r", place);
+    return DiskFile.#open(path, { read: true }, place);
   }
 
   /** Makes a file that must not be there yet, for reading and writing, with mode 0600. */
   static create(path: string, place: Disposable): Promise<DiskFile> {
-    return DiskFile.#open(path, "wx+", place);
+    const options = { read: true, write: true, createNew: true, mode: 0o600 };
+    return DiskFile.#open(path, options, place);
   }
 
   static async #open(
     path: string,
-    flags: string,
+    options: Deno.OpenOptions,
     place: Disposable,
   ): Promise<DiskFile> {
     try {
-      return new DiskFile(path, await open(path, flags, 0o600), place);
+      return new DiskFile(path, await Deno.open(path, options), place);
     } catch (error) {
       place[Symbol.dispose]();
       throw error;
@@ -40,51 +44,51 @@ export class DiskFile implements AsyncDisposable {
 
   /** Bytes of the file as the file system tells. */
   async size(): Promise<number> {
-    return (await this.#handle.stat()).size;
+    return await this.#inTurn(async () => (await this.#file.stat()).size);
   }
 
   /** Sets the length; what is new reads as zeros and takes no space. */
   async resize(bytes: number): Promise<void> {
-    await attempt(`size ${this.path}`, () => this.#handle.truncate(bytes));
+    await attempt(
+      `size ${this.path}`,
+      () => this.#inTurn(() => this.#file.truncate(bytes)),
+    );
   }
 
   /** Fills as much of `into` as there is from the offset on; returns the bytes read. */
   async read(offset: number, into: Uint8Array): Promise<number> {
-    let filled = 0;
-    await attempt(`read ${this.path}`, async () => {
-      while (filled < into.length) {
-        const { bytesRead } = await this.#handle.read(
-          into,
-          filled,
-          into.length - filled,
-          offset + filled,
-        );
-        if (bytesRead === 0) break;
-        filled += bytesRead;
-      }
-    });
-    return filled;
+    return await attempt(`read ${this.path}`, () =>
+      this.#inTurn(async () => {
+        let filled = 0;
+        while (filled < into.length) {
+          this.#seek(offset + filled);
+          const count = await this.#file.read(into.subarray(filled));
+          if (count === null) break;
+          filled += count;
+          this.#at = offset + filled;
+        }
+        return filled;
+      }));
   }
 
   /** Writes the whole chunk at the offset. */
   async write(offset: number, chunk: Uint8Array): Promise<void> {
-    await attempt(`write ${this.path}`, async () => {
-      let done = 0;
-      while (done < chunk.length) {
-        const { bytesWritten } = await this.#handle.write(
-          chunk,
-          done,
-          chunk.length - done,
-          offset + done,
-        );
-        done += bytesWritten;
-      }
-    });
+    await attempt(`write ${this.path}`, () =>
+      this.#inTurn(async () => {
+        for (let done = 0; done < chunk.length;) {
+          this.#seek(offset + done);
+          done += await this.#file.write(chunk.subarray(done));
+          this.#at = offset + done;
+        }
+      }));
   }
 
   /** Resolves when what was written is durable. */
   async sync(): Promise<void> {
-    await attempt(`sync ${this.path}`, () => this.#handle.sync());
+    await attempt(
+      `sync ${this.path}`,
+      () => this.#inTurn(() => this.#file.sync()),
+    );
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -92,9 +96,29 @@ export class DiskFile implements AsyncDisposable {
     return this.#closed;
   }
 
-  async #close(): Promise<void> {
+  /** The platform's reads and writes go on from where the last one stopped, so each has the file to itself. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    while (this.#last !== undefined) await this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
     try {
-      await this.#handle.close();
+      return await work();
+    } finally {
+      this.#last = undefined;
+      resolve();
+    }
+  }
+
+  /** Where the next read or write begins. It counts as lost until that is done: one that fails leaves the file anywhere. */
+  #seek(offset: number): void {
+    if (this.#at !== offset) this.#file.seekSync(offset, Deno.SeekMode.Start);
+    this.#at = undefined;
+  }
+
+  async #close(): Promise<void> {
+    while (this.#last !== undefined) await this.#last;
+    try {
+      this.#file.close();
     } finally {
       this.#place[Symbol.dispose]();
     }

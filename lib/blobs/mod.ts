@@ -14,4 +14,6 @@ export {
   type Scratch,
   verify,
 } from "./blobs.ts";
+export { readAhead } from "./read_ahead.ts";
+export { WriteBehind, type WritePiece } from "./write_behind.ts";
 export { MemoryBlobs, type MemoryBlobsOptions } from "./memory.ts";

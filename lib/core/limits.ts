@@ -69,6 +69,8 @@ export const BULK_BYTES_MAX = 32 * MIB;
 
 /** How long the dialer may take to prove who it is. */
 export const HELLO_TIMEOUT_MS = 5_000;
+/** A dial that was given up after so long without an answer has failed: four slow round trips and a lost packet fit. */
+export const DIAL_SILENCE_MS = 2_000;
 /** How long a dial may take; a dead address would hold it for 30 s. */
 export const DIAL_TIMEOUT_MS = 5_000;
 /** Dials under way at once: the UDP receive buffer drops packets at 32 (measured). */
@@ -105,7 +107,7 @@ export const IDENTITIES_METERED_MAX = 4 * CONNECTIONS_MAX;
 export const DIALLED_MAX = CONNECTIONS_MAX;
 /** The slowest transfer we wait for, in bytes a second: an eighth of what a relay grants a stranger (user guide, 64 KB/s). */
 export const TRANSFER_BYTES_PER_SECOND_MIN = 8 * KIB;
-/** Bytes of bulk written at once: larger writes are no faster (measured), and each must beat {@link STALL_TIMEOUT_MS} on a slow line. */
+/** Bytes of bulk written or waited for at once: more is no faster (measured), and each piece must beat {@link STALL_TIMEOUT_MS} on a slow line. */
 export const BULK_CHUNK_BYTES = 64 * KIB;
 /** Two connections between the same peers that began within this time were dialled by both at once: a dial and a hello. */
 export const SIMULTANEOUS_OPEN_MS = DIAL_TIMEOUT_MS + HELLO_TIMEOUT_MS;
@@ -201,6 +203,10 @@ assert(
   BULK_BYTES_MAX >= Math.ceil(TESSERA_BYTES_MAX / 48) &&
     BULK_BYTES_MAX >= LARGE_TIER_BYTES / 16,
   "every fragment fits in one bulk",
+);
+assert(
+  BULK_CHUNK_BYTES <= TRANSFER_BYTES_PER_SECOND_MIN * STALL_TIMEOUT_MS / 1_000,
+  "a piece of bulk at the slowest pace is no stall",
 );
 assert(POW_BITS_DEFAULT >= POW_BITS_MIN, "the default work is allowed");
 assert(

@@ -10,6 +10,7 @@ import {
 } from "@tesseras/core/limits";
 import { bulkBytesOf, type Message, REGISTRY } from "@tesseras/wire";
 import type { FrameReader } from "./frames.ts";
+import { StallWatch } from "./stall.ts";
 import type { Stream } from "./transport.ts";
 
 /** Octets to send. */
@@ -108,6 +109,7 @@ export async function sendBulk(
   source: BulkSource,
   signal: AbortSignal,
 ): Promise<void> {
+  using watch = new StallWatch(to.clock, signal);
   let sent = 0;
   for await (const chunk of source.chunks(signal)) {
     if (sent + chunk.length > source.bytes) {
@@ -115,11 +117,12 @@ export async function sendBulk(
     }
     // In steps, so that a slow line shows progress before the stall limit.
     for (let at = 0; at < chunk.length; at += BULK_CHUNK_BYTES) {
-      using stall = to.clock.deadline(STALL_TIMEOUT_MS, signal);
+      watch.begin(STALL_TIMEOUT_MS);
       await to.stream.write(
         chunk.subarray(at, at + BULK_CHUNK_BYTES),
-        stall.signal,
+        watch.signal,
       );
+      watch.end();
     }
     sent += chunk.length;
   }
@@ -134,6 +137,7 @@ export class StreamBulk implements BulkReader {
   readonly #release: () => void;
   #received = 0;
   #dueMs: number | undefined;
+  #watch: StallWatch | undefined;
   /** Whether exactly the announced octets came. */
   #whole = false;
   /** Whether the stream is released. */
@@ -165,14 +169,22 @@ export class StreamBulk implements BulkReader {
   [Symbol.dispose](): void {
     if (this.#over) return;
     this.#over = true;
+    this.#watch?.[Symbol.dispose]();
     this.#release();
   }
 
   async #next(signal: AbortSignal): Promise<Uint8Array | undefined> {
     const left = this.bytes - this.#received;
-    using stall = this.#clock.deadline(this.#patienceMs(), signal);
-    // One octet more than is left shows a sender that goes on.
-    const chunk = await this.#frames.octets(left + 1, stall.signal);
+    const watch = this.#watchFor(signal);
+    watch.begin(this.#patienceMs());
+    // One octet more than is left shows a sender that goes on. At the slowest pace we bear, the piece we wait for still comes
+    // within the stall limit.
+    const chunk = await this.#frames.octets(
+      left + 1,
+      watch.signal,
+      Math.max(1, Math.min(left, BULK_CHUNK_BYTES)),
+    );
+    watch.end();
     if (chunk === undefined && left === 0) {
       this.#whole = true;
       this[Symbol.dispose]();
@@ -184,6 +196,13 @@ export class StreamBulk implements BulkReader {
     }
     this.#received = received;
     return chunk;
+  }
+
+  /** One watch serves all reads of the same caller. */
+  #watchFor(signal: AbortSignal): StallWatch {
+    if (this.#watch?.isFor(signal)) return this.#watch;
+    this.#watch?.[Symbol.dispose]();
+    return this.#watch = new StallWatch(this.#clock, signal);
   }
 
   /** The stall limit, or what is left of the time the whole transfer may take. */

@@ -18,6 +18,13 @@ import type { Stream } from "./transport.ts";
 
 const { signal } = new AbortController();
 
+/** The half of a stream that a reader has no use for. */
+const quiet = {
+  write: () => Promise.resolve(),
+  finish: () => Promise.resolve(),
+  abandon() {},
+};
+
 /** Delivers pieces at the pace given, then ends; keeps what is written, and takes nothing more once `full`. */
 class Line implements Stream {
   readonly written: Uint8Array[] = [];
@@ -92,6 +99,22 @@ Deno.test("refuses one octet too few or too many, and releases the stream", asyn
     assertEquals(released(), 1);
     await assertRejectsCode(bulk.read(signal), "corrupt");
   }
+});
+
+Deno.test("waits for good pieces, never for more than is to come, and looks whether more comes", async () => {
+  const asked: (number | undefined)[] = [];
+  const pieces = [BULK_CHUNK_BYTES, 1000].map((bytes) => new Uint8Array(bytes));
+  const line = {
+    ...quiet,
+    read(_signal: AbortSignal, bytesMin?: number) {
+      asked.push(bytesMin);
+      return Promise.resolve(pieces.shift());
+    },
+  };
+  const bytes = BULK_CHUNK_BYTES + 1000;
+  const from = { frames: new FrameReader(line), clock: new VirtualClock() };
+  await collectBulk(new StreamBulk(from, bytes, () => {}), signal);
+  assertEquals(asked, [BULK_CHUNK_BYTES, 1000, 1]);
 });
 
 Deno.test("gives up a sender that stands still", async () => {

@@ -37,13 +37,18 @@ export class FrameReader {
     return message;
   }
 
-  /** The next raw octets, at most `bytesMax` of them, or `undefined` at the end. Borrowed until the next call. */
+  /**
+   * The next raw octets, at most `bytesMax` of them, or `undefined` at the end. Borrowed until the next call.
+   *
+   * @param bytesMin what to wait for where nothing has arrived yet, as in {@link Stream.read}
+   */
   async octets(
     bytesMax: number,
     signal: AbortSignal,
+    bytesMin = 1,
   ): Promise<Uint8Array | undefined> {
     if (this.#pending.length === 0) {
-      const chunk = await this.#stream.read(signal);
+      const chunk = await this.#stream.read(signal, bytesMin);
       if (chunk === undefined) return undefined;
       this.#pending = chunk;
     }

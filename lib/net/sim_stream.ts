@@ -1,6 +1,6 @@
 /** A simulated stream: reliable, in order, with a window, and as unforgiving as QUIC where a caller breaks the port's rules. */
-import { TesserasError, throwIfAborted } from "@tesseras/core";
-import { KIB } from "@tesseras/core/limits";
+import { assert, concat, TesserasError, throwIfAborted } from "@tesseras/core";
+import { BULK_CHUNK_BYTES, KIB } from "@tesseras/core/limits";
 import { Bell } from "./bell.ts";
 import type { SimConnection } from "./sim_connection.ts";
 import type { Stream } from "./transport.ts";
@@ -27,6 +27,10 @@ export class SimStream implements Stream {
   readonly #chunks: Uint8Array[] = [];
   #lent: Uint8Array | undefined;
   #sentBytes = 0;
+  /** Bytes that have arrived and were not read. */
+  #heldBytes = 0;
+  /** Bytes the read under way waits for; one that was aborted leaves that to the next. */
+  #waitedBytes = 0;
   #takenBytes = 0;
   #reportedBytes = 0;
   #roomUntilBytes = SIM_WINDOW_BYTES;
@@ -61,7 +65,15 @@ export class SimStream implements Stream {
     return near;
   }
 
-  async read(signal: AbortSignal): Promise<Uint8Array | undefined> {
+  async read(
+    signal: AbortSignal,
+    bytesMin = 1,
+  ): Promise<Uint8Array | undefined> {
+    assert(
+      bytesMin >= 1 && bytesMin <= BULK_CHUNK_BYTES,
+      `a read waits for 1 to ${BULK_CHUNK_BYTES} bytes, not ${bytesMin}`,
+    );
+    this.#waitedBytes = Math.max(this.#waitedBytes, bytesMin);
     this.#lent?.fill(SCRIBBLE);
     this.#lent = undefined;
     for (;;) {
@@ -69,8 +81,8 @@ export class SimStream implements Stream {
       if (this.#abandoned) throw abandoned("read from");
       if (this.#readDone) return undefined;
       this.#connection.throwIfOver("read from a stream");
-      const chunk = this.#chunks.shift();
-      if (chunk !== undefined) return this.#take(chunk);
+      const enough = this.#peerEnded || this.#heldBytes >= this.#waitedBytes;
+      if (enough && this.#heldBytes > 0) return this.#take();
       if (this.#peerEnded) {
         this.#readDone = true;
         this.#settle();
@@ -107,6 +119,7 @@ export class SimStream implements Stream {
     if (!this.#finished && !this.#connection.isOver) this.#end();
     this.#abandoned = true;
     this.#chunks.length = 0;
+    this.#heldBytes = 0;
     if (!this.#readDone) {
       this.#connection.send(0, () => this.#peer.#onStop());
     }
@@ -120,10 +133,25 @@ export class SimStream implements Stream {
   }
 
   #keep(chunk: Uint8Array): void {
-    if (!this.#abandoned) this.#chunks.push(chunk);
+    if (this.#abandoned) return;
+    this.#chunks.push(chunk);
+    this.#heldBytes += chunk.length;
   }
 
-  #take(chunk: Uint8Array): Uint8Array {
+  /** As many pieces as it takes for what is waited for. */
+  #take(): Uint8Array {
+    let bytes = 0;
+    const end = this.#chunks.findIndex((chunk) => {
+      bytes += chunk.length;
+      return bytes >= this.#waitedBytes;
+    });
+    const parts = this.#chunks.splice(
+      0,
+      end < 0 ? this.#chunks.length : end + 1,
+    );
+    const chunk = parts.length === 1 ? parts[0]! : concat(parts);
+    this.#waitedBytes = 0;
+    this.#heldBytes -= chunk.length;
     this.#lent = chunk;
     this.#takenBytes += chunk.length;
     const taken = this.#takenBytes;

@@ -27,11 +27,15 @@ export const CLOSED_LOST = -1;
 export interface Stream {
   /**
    * The next bytes, at least one, or `undefined` at the end. The array is borrowed: it is only good until the next call. One
-   * reader at a time. An aborted read loses nothing: the next one gets its bytes.
+   * reader at a time. An aborted read loses nothing: the next one gets its bytes, and waits for as many.
    *
+   * @param bytesMin waits for so many, unless the end comes before: bulk in few pieces costs half. At most `BULK_CHUNK_BYTES`
    * @throws `unreachable` when the connection is over, or the signal's error
    */
-  read(signal: AbortSignal): Promise<Uint8Array | undefined>;
+  read(
+    signal: AbortSignal,
+    bytesMin?: number,
+  ): Promise<Uint8Array | undefined>;
   /**
    * Writes all the bytes, waiting while the peer does not take them. Borrows them until it resolves; when it rejects they may
    * still be on their way, and must not be changed any more. An aborted write abandons the stream, because nobody knows how

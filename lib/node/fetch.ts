@@ -18,6 +18,7 @@ import { LOOKUP_PARALLEL, QUERY_TIMEOUT_MS } from "@tesseras/core/limits";
 import type { MlDsaSuite } from "@tesseras/crypto";
 import { type Plan, readPlan, verifyPlan } from "@tesseras/tessera";
 import type { NodeRecord } from "@tesseras/wire";
+import { askHolder } from "./ask_holder.ts";
 import { type FetchEvent, Gather } from "./gather.ts";
 import type { Node } from "./node.ts";
 import { findProviders, type Provider } from "./pointers.ts";
@@ -155,8 +156,11 @@ async function fetchPlan(
   const { node } = parts;
   const gather = new Gather({ node, plan, assembly, group, onEvent });
   await gather.run(signal);
-  const missing = Array.from({ length: dataCount }, (_, index) => index)
-    .filter((index) => !gather.used.has(index));
+  // A whole copy is nothing that could be rebuilt: any of them is the pack.
+  const missing = Array.from(
+    { length: dataCount === 1 ? 0 : dataCount },
+    (_, index) => index,
+  ).filter((index) => !gather.used.has(index));
   onEvent({ type: "rebuilding", missingCount: missing.length });
   const pack = await assembly.finish(signal);
   onEvent({ type: "verifying" });
@@ -238,10 +242,10 @@ async function askPlan(
   signal: AbortSignal,
 ): Promise<Plan> {
   using deadline = node.runtime.clock.deadline(QUERY_TIMEOUT_MS, signal);
-  const { response } = await node.ask(
+  const { response } = await askHolder(
+    node,
     holder,
     { type: "get_plan", plan: wanted.planHash },
-    {},
     deadline.signal,
   );
   const plan = readPlan(response.plan);

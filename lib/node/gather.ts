@@ -15,6 +15,7 @@ import { FETCH_PARALLEL, FETCH_SPARE, KIB } from "@tesseras/core/limits";
 import { transferTimeoutMs } from "@tesseras/net";
 import type { Plan } from "@tesseras/tessera";
 import type { NodeRecord } from "@tesseras/wire";
+import { askHolder } from "./ask_holder.ts";
 import type { Node } from "./node.ts";
 import type { Provider } from "./pointers.ts";
 
@@ -330,7 +331,8 @@ export class Gather {
       outer,
     );
     const { signal } = deadline;
-    const { bulk } = await node.ask(
+    const { bulk } = await askHolder(
+      node,
       holder,
       {
         type: "get_fragment",
@@ -339,7 +341,6 @@ export class Gather {
         offset: 0,
         length: shardBytes,
       },
-      {},
       signal,
     );
     using reader = bulk;

@@ -58,6 +58,7 @@ export type Published = {
 /** What `tes fetch` says. */
 export type Fetched = {
   readonly used: readonly { readonly index: number; readonly holder: string }[];
+  readonly dataCount: number;
   readonly rebuiltCount: number;
   readonly failedCount: number;
 };
@@ -198,7 +199,9 @@ class Story {
     );
     const holders = new Set(fetched.used.map(({ holder }) => holder));
     say.done(
-      `${fetched.used.length} fragments from ${holders.size} holders, ${fetched.rebuiltCount} rebuilt from parity`,
+      fetched.dataCount === 1
+        ? "one of its whole copies was enough"
+        : `${fetched.used.length} fragments from ${holders.size} holders, ${fetched.rebuiltCount} rebuilt from parity`,
     );
     return { fetched, fresh };
   }

@@ -4,12 +4,14 @@
  */
 import {
   type Address,
+  concat,
   equal,
   equalConstantTime,
   mapBounded,
 } from "@tesseras/core";
 import {
   ARRIVALS_MAX,
+  BULK_CHUNK_BYTES,
   DIALS_MAX,
   KIB,
   MIB,
@@ -206,6 +208,44 @@ const streaming: Record<string, Claim> = {
     await assertRejectsCode(far.read(soon.signal), "timeout");
     await near.write(Uint8Array.of(5, 6), never);
     assertEquals(await readExactly(far, 2), Uint8Array.of(5, 6));
+  },
+
+  async "a read waits for as many bytes as it is told, however they come"(lab) {
+    await using pair = await Pair.open(lab);
+    const { near, far } = await pair.stream();
+    const sent = pattern(2 * BULK_CHUNK_BYTES);
+    const reading = far.read(never, BULK_CHUNK_BYTES);
+    for (let at = 0; at < sent.length; at += 1_000) {
+      await near.write(sent.subarray(at, at + 1_000), never);
+    }
+    const first = (await reading)?.slice();
+    assertTrue(first && first.length >= BULK_CHUNK_BYTES);
+    const rest = await readExactly(far, sent.length - first.length);
+    assertEquals(concat([first, rest]), sent);
+  },
+
+  async "a read that waits for more than there is gets what came before the end"(
+    lab,
+  ) {
+    await using pair = await Pair.open(lab);
+    const { near, far } = await pair.stream();
+    await near.write(Uint8Array.of(1, 2, 3), never);
+    await near.finish(never);
+    const parts = [(await far.read(never, BULK_CHUNK_BYTES))?.slice()];
+    assertEquals(parts, [Uint8Array.of(1, 2, 3)]);
+    assertEquals(await far.read(never, BULK_CHUNK_BYTES), undefined);
+    assertEquals(await far.read(never), undefined, "an end stays an end");
+  },
+
+  async "an aborted read that waited for many loses nothing"(lab) {
+    await using pair = await Pair.open(lab);
+    const { near, far } = await pair.stream();
+    const sent = pattern(10_000);
+    await near.write(sent.subarray(0, 6_000), never);
+    using soon = lab.clock.deadline(20, never);
+    await assertRejectsCode(far.read(soon.signal, 10_000), "timeout");
+    await near.write(sent.subarray(6_000), never);
+    assertEquals(await readExactly(far, sent.length), sent);
   },
 
   async "an aborted accept loses no stream"(lab) {

@@ -7,7 +7,7 @@ import { pinnedTrust } from "@tesseras/net/certificate";
 import { assertEquals, assertTrue } from "@tesseras/testing";
 import { encodeFrame, type Message, proofBytes } from "@tesseras/wire";
 import type { Attack, Field } from "./attack.ts";
-import { cheapIdentity, openOutsider, recordOf } from "./outsider.ts";
+import { cheapIdentity, openOutsider } from "./outsider.ts";
 import {
   answerOn,
   challengeOn,
@@ -146,10 +146,8 @@ async function replay(field: Field): Promise<void> {
 async function weakWork({ victim, signal }: Field): Promise<void> {
   const identity = await cheapIdentity(signal);
   await using cheap = await openOutsider("127.0.0.4", identity, signal);
-  const record = recordOf(identity, [cheap.transport.local]);
-  const self = { ...cheap.self, record: () => record };
   const connection = await connect(cheap, victim, signal);
-  const { runtime } = cheap;
+  const { runtime, self } = cheap;
   await dialHello(connection, { self, runtime, pinned: victim }, signal);
   assertEquals((await connection.closed).code, 2);
 }

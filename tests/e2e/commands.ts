@@ -42,7 +42,8 @@ export async function runProgram(
       `${ROOT}/${path}`,
       ...args,
     ],
-    env: { ...options.env },
+    clearEnv: true,
+    env: { ...plainEnvironment(), ...options.env },
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -128,6 +129,14 @@ export function sentenceOf({ code, err }: Ended): string {
   const [line] = lines;
   if (code !== 0 && lines.length === 1 && line !== undefined) return line;
   throw new Error(`Ended with ${code}, wanted one sentence: ${err}`);
+}
+
+/** Our environment without settings of ours: what whoever runs the tests prefers must not change them. */
+function plainEnvironment(): Readonly<Record<string, string>> {
+  const all = Object.entries(Deno.env.toObject());
+  return Object.fromEntries(
+    all.filter(([name]) => !name.startsWith("TESSERAS_")),
+  );
 }
 
 function kill(child: Deno.ChildProcess): void {

@@ -1,4 +1,7 @@
-/** Disks that fill up under a store, a fetch, a create and an export: one clear sentence, and nothing half-listed. */
+/**
+ * Disks that fill up under a store, a fetch, a create and an export: one clear sentence, and nothing half-listed:
+ * `deno run -A tests/e2e/full_disk.ts`.
+ */
 import { join } from "node:path";
 import type { ChildInfo } from "@tesseras/ops/cluster";
 import { assertEquals, assertTrue } from "@tesseras/testing";
@@ -12,7 +15,7 @@ import {
   sentenceOf,
   tesJson,
 } from "./commands.ts";
-import { counted, isWell, type Lab } from "./lab.ts";
+import { allOf, counted, isWell, type Lab } from "./lab.ts";
 import { longRun } from "./long_run.ts";
 import { honestIdentity } from "./outsider.ts";
 
@@ -29,11 +32,18 @@ export async function fullDisk(
   if (!await mayMount(probe)) {
     return console.log("skipped: mounting a file system is not allowed here");
   }
+  await allOf([smallNetwork(lab, say), smallCreator(lab, say)]);
+}
+
+async function smallNetwork(
+  lab: Lab,
+  say: (line: string) => void,
+): Promise<void> {
+  // No room for a fragment, and no room for another file, which no count of free bytes foretells.
   const few = await smallStore(lab, "few-bytes", "size=300k");
   const crowded = await smallStore(lab, "few-files", "nr_inodes=5");
   await publishPast(lab, [few, crowded], say);
   await smallFetcher(lab, say);
-  await smallCreator(lab, say);
   for (const { name } of [few, crowded]) await lab.cluster.crash(name);
 }
 
@@ -49,6 +59,7 @@ async function smallStore(
     role: "store",
     dataDir,
     settings: { TESSERAS_REPLICATION_MIN_FREE_SPACE_BYTES: "0" },
+    // Laid over its blobs alone: the database and the socket stay where the test can reach them.
     through: await onDisk(join(dataDir, "blobs"), disk),
   }, lab.signal);
 }

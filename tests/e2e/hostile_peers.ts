@@ -59,14 +59,16 @@ async function attempt(
   say: (line: string) => void,
 ): Promise<void> {
   const { name, counter } = attack;
-  const before = counter && await counted(field.process, counter);
+  const before = counter === undefined
+    ? undefined
+    : await counted(field.process, counter);
   try {
     await attack.run(field);
   } catch (cause) {
     throw new Error(`After ${name}: ${cause}`, { cause });
   }
   if (counter === undefined || before === undefined) return say(name);
-  await untilCounted(field.process, counter, Number(before) + 1);
+  await untilCounted(field.process, counter, before + 1);
   say(`${name}: ${counter} moved`);
 }
 

@@ -182,7 +182,8 @@ export async function untilCounted(
   );
 }
 
-async function until(
+/** Asks again and again until something holds. @throws `timeout` */
+export async function until(
   what: string,
   holds: () => Promise<boolean>,
 ): Promise<void> {

@@ -24,6 +24,10 @@ export async function longRun(
     },
   });
   const [rounds, seed] = [Number(values.rounds), Number(values.seed)];
+  if (!(Number.isSafeInteger(rounds) && rounds >= 1 && seed >= 0)) {
+    console.error(`${name}: wanted --rounds of 1 or more, and a --seed`);
+    Deno.exit(2);
+  }
   const stop = new AbortController();
   Deno.addSignalListener("SIGINT", () => stop.abort());
   console.log(`${name}: --rounds ${rounds} --seed ${seed}`);

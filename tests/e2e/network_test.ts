@@ -7,6 +7,7 @@ import { impostor } from "./impostor.ts";
 import { allOf, Lab } from "./lab.ts";
 import { freshSeed, type Scenario } from "./long_run.ts";
 import { losingHolders } from "./losing_holders.ts";
+import { rottenDisks } from "./rotten_disks.ts";
 import { suddenDeath } from "./sudden_death.ts";
 
 /** Runs a scenario, and tells its story only when it goes wrong. */
@@ -34,11 +35,12 @@ Deno.test("a network of processes survives what is done to it", async (t) => {
     () => play(lab, suddenDeath, 1),
   );
   await t.step(
-    "while one store is attacked in every way, holders die two at a time, an impostor takes the place of one, and every byte comes back",
+    "while one store is attacked in every way, holders die two at a time, one is replaced by an impostor, disks rot, and every byte comes back",
     async () => {
       const holders = async (): Promise<void> => {
         await play(lab, losingHolders, 3);
         await play(lab, impostor, 1);
+        await play(lab, rottenDisks, 1);
       };
       await allOf([holders(), play(lab, hostilePeers, 1)]);
     },

@@ -1,6 +1,5 @@
 /** A peer of ours outside every process: it asks over real QUIC what a test wants to know, or what an enemy would try. */
 import {
-  type Address,
   Counters,
   keyOf,
   parseAddress,
@@ -50,7 +49,7 @@ export async function openOutsider(
   const transport = stack.use(
     await openQuic({ identity, listen }, runtime, signal),
   );
-  const record = recordOf(identity, [transport.local]);
+  const record = recordOf(identity);
   const self = { identity, record: () => record, powBits: POW_BITS_DEFAULT };
   const handler = () => {
     throw new TesserasError("refused", "Cannot answer: this peer only asks");
@@ -94,14 +93,11 @@ export async function cheapIdentity(signal: AbortSignal): Promise<NodeSigner> {
   }
 }
 
-/** A signed record that says where a node answers. */
-export function recordOf(
-  identity: NodeSigner,
-  addresses: readonly Address[],
-): NodeRecord {
+/** A signed record without addresses: nobody is to look for a peer that is gone in a moment. */
+function recordOf(identity: NodeSigner): NodeRecord {
   const nowMs = systemClock.nowMs();
   return signNodeRecord({
-    addresses,
+    addresses: [],
     capabilities: 0,
     nat: "public",
     sequence: nowMs,
