@@ -84,14 +84,21 @@ export class Lab implements AsyncDisposable {
     return `Title ${++this.#titleCount}`;
   }
 
-  /** Makes one more tessera of the folder. */
-  create(): Promise<Created> {
-    return tesJson(this.home, ["create", this.folder, "--title", this.title()]);
+  /** Makes a folder of which no byte is known to anybody. */
+  async otherFolder(): Promise<string> {
+    const path = await Deno.makeTempDir({ dir: this.dir });
+    await makeFolder(path, FOLDER_BYTES, this.random);
+    return path;
   }
 
-  /** Makes one more tessera of the folder and spreads it. */
-  async publish(): Promise<Kept> {
-    const created = await this.create();
+  /** Makes one more tessera of a folder. */
+  create(folder = this.folder): Promise<Created> {
+    return tesJson(this.home, ["create", folder, "--title", this.title()]);
+  }
+
+  /** Makes one more tessera of a folder and spreads it. */
+  async publish(folder = this.folder): Promise<Kept> {
+    const created = await this.create(folder);
     const plan = await tesJson<Published>(
       this.home,
       ["publish", created.hash],
@@ -115,24 +122,23 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Fetches on a data directory, exports, and compares every byte with the folder it was made of. */
-  async fetchAndCompare(dataDir: string, created: Created): Promise<Fetched> {
+  async fetchAndCompare(
+    dataDir: string,
+    created: Created,
+    folder = this.folder,
+  ): Promise<Fetched> {
     const fetched = await tesJson<Fetched>(dataDir, ["fetch", created.hash]);
-    await this.compare(dataDir, created);
-    return fetched;
-  }
-
-  /** Exports, and compares every byte with the folder it was made of. */
-  async compare(dataDir: string, created: Created): Promise<void> {
     const target = await Deno.makeTempDir({ dir: this.dir });
     const { path } = await tesJson<{ path: string }>(
       dataDir,
       ["export", created.hash, target],
     );
     const { memories } = created;
-    const report = await compareExport(this.folder, path, memories);
+    const report = await compareExport(folder, path, memories);
     assertEquals(report.differences, []);
     assertTrue(report.comparedBytes >= FOLDER_BYTES);
     await Deno.remove(target, { recursive: true });
+    return fetched;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

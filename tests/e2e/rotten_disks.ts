@@ -16,7 +16,7 @@ import { blake3 } from "@tesseras/crypto";
 import { collectBulk } from "@tesseras/net";
 import type { ChildInfo } from "@tesseras/ops/cluster";
 import { dataPaths } from "@tesseras/run";
-import { assertTrue } from "@tesseras/testing";
+import { assertEquals, assertTrue } from "@tesseras/testing";
 import type { NodeRecord } from "@tesseras/wire";
 import { counted, type Lab, until } from "./lab.ts";
 import { longRun } from "./long_run.ts";
@@ -45,20 +45,27 @@ export async function rottenDisks(
     const rotten = shuffled(lab.stores, random).slice(0, ROTTEN)
       .map((name) => lab.info(name));
     const before = await Promise.all(rotten.map(blobsOf));
-    const { created, plan } = await lab.publish();
+    const noticedBefore = await Promise.all(rotten.map(noticedBy));
+    // Of bytes that no other tessera has: equal fragments are one file, and would rot for all of them.
+    const folder = await lab.otherFolder();
+    const { created, plan } = await lab.publish(folder);
     for (const [at, info] of rotten.entries()) {
       const after = await blobsOf(info);
       const fresh = after.difference(before[at]!);
       assertTrue(fresh.size > 0, `${info.name} holds some of it`);
       for (const path of fresh) await flipByte(path, random);
     }
-    const fetched = await lab.fetchAndCompare(newcomer.dataDir, created);
+    const fetched = await lab.fetchAndCompare(
+      newcomer.dataDir,
+      created,
+      folder,
+    );
     const isRotten = ({ id }: { readonly id: string }) =>
       rotten.some((info) => info.id === id);
     const { used } = fetched;
     assertTrue(used.every(({ holder }) => !isRotten({ id: holder })));
     await using asker = await openOutsider("127.0.0.1", identity, signal);
-    for (const info of rotten) {
+    for (const [at, info] of rotten.entries()) {
       const record = await recordAt(asker, info, signal);
       const hash = parseHash(plan.plan);
       const indices = plan.holders.filter(({ id }) => id === info.id)
@@ -66,11 +73,15 @@ export async function rottenDisks(
       for (const index of indices) {
         await assertGoneAfterOneLook(asker, record, { hash, index }, signal);
       }
-      const noticed = await counted(info, "fragment.corrupt");
-      assertTrue(noticed >= indices.length, `${noticed} noticed`);
+      const noticed = await noticedBy(info) - noticedBefore[at]!;
+      assertEquals(noticed, indices.length);
       say(`${info.name} noticed ${noticed} rotten fragments`);
     }
   }
+}
+
+function noticedBy(info: ChildInfo): Promise<number> {
+  return counted(info, "fragment.corrupt");
 }
 
 /** Whoever reads a rotten fragment makes its holder notice; the next is told that it is not there. */
