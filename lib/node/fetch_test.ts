@@ -1,3 +1,4 @@
+import { keyOf } from "@tesseras/core";
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import { MemoryBlobs } from "@tesseras/blobs";
 import { blake3, nobleMlDsa } from "@tesseras/crypto";
@@ -124,6 +125,27 @@ Deno.test("a liar that claims every fragment is asked once, not for each", async
     counters.get("fetch.holder_dropped") > 0,
     counters.get("fetch.fragment_failed") > 0,
   );
+});
+
+Deno.test("a holder with one rotten fragment is still asked for its whole ones when nobody else is left", async () => {
+  const world = new World(20);
+  await using _world = world;
+  const home = await network(world, 4);
+  const { id, plan } = await keep(home, creator(20), 5_000_000);
+  const { holders } = await world.run(publishAt(home, plan));
+  const at = (index: number): Inhabitant =>
+    world.inhabitants.find(({ node }) =>
+      keyOf(node.id) === keyOf(holders.get(index)!.id)
+    )!;
+  // Six fragments each: one holder dies and another's disk rots, so 17 are good and 12 of them with the unblemished.
+  const rotten = at(0);
+  rotten.blobs.rot(plan.fragments[0]!, 700);
+  const other = [1, 2, 3].map(at).find((one) => one !== rotten)!;
+  world.crash(other);
+  const [newcomer] = await world.grow(1, []);
+  const report = await world.run(fetchAt(newcomer!, id));
+  assertEquals([report.used.size, report.used.has(0)], [16, false]);
+  assertTrue((await newcomer!.archive.verify(id, () => {}, never)).passed);
 });
 
 Deno.test("holders that trickle do not hold up a fetch", async () => {

@@ -61,9 +61,11 @@ const LATE_MS_MIN = 1_000;
 const LATE_TIMES = 2;
 /** Transfers at once, those counted that hold no place. */
 const TRANSFERS_MAX = 2 * FETCH_PARALLEL;
-/** Failures after which a holder is asked for nothing more. */
+/** Failures after which a holder is asked for more only as a last resort. */
 const HOLDER_FAILURES_MAX = 2;
-/** Failures after which it is asked for nothing more at once: it lied. */
+/** Failures of such holders after which even that ends: a liar may claim every fragment there is. */
+const LAST_RESORTS_MAX = 16;
+/** Failures that count at once: it lied, or its disk rots. */
 const LIES: readonly (ErrorCode | undefined)[] = [
   "corrupt",
   "forged",
@@ -79,6 +81,9 @@ type Transfer = {
   receivedBytes: number;
   isSlow: boolean;
 };
+
+/** Whom to ask for what. */
+type Choice = { readonly index: number; readonly holder: NodeRecord };
 
 /** What {@link Gather} is made from. */
 export type GatherParts = {
@@ -102,6 +107,9 @@ export class Gather {
   /** Transfers in flight by holder, so that the load spreads. */
   readonly #load = new Map<string, number>();
   readonly #failures = new Map<string, number>();
+  /** Holders that lied or failed again. A rotten disk may still have whole fragments, so they are asked when nobody else is left. */
+  readonly #distrusted = new Set<string>();
+  #lastResortCount = 0;
   readonly #running = new Map<number, Transfer>();
   #bestBytesPerSecond = 0;
   /** How long the longest transfer took that brought its fragment. */
@@ -213,23 +221,28 @@ export class Gather {
       .some(({ begunMs }) => nowMs - begunMs >= patienceMs);
   }
 
+  /** Somebody trusted, or, when nothing is on its way either, one of the others. */
+  #pick(): Choice | undefined {
+    const trusted = this.#pickAmong((holder) =>
+      !this.#distrusted.has(keyOf(holder.id))
+    );
+    if (trusted !== undefined || this.#running.size > 0) return trusted;
+    if (this.#lastResortCount >= LAST_RESORTS_MAX) return undefined;
+    return this.#pickAmong(() => true);
+  }
+
   /** Data fragments before parity (they need no decoding), from the holder with the least to do. */
-  #pick():
-    | { readonly index: number; readonly holder: NodeRecord }
-    | undefined {
-    let best:
-      | { readonly index: number; readonly holder: NodeRecord }
-      | undefined;
+  #pickAmong(fits: (holder: NodeRecord) => boolean): Choice | undefined {
+    let best: Choice | undefined;
     let bestWeight = Infinity;
     for (const [index, holders] of this.#sources) {
       if (this.used.has(index) || this.#running.has(index)) continue;
       for (const holder of holders) {
         const weight = (this.#load.get(keyOf(holder.id)) ?? 0) * 1000 +
           (index < this.#parts.plan.dataCount ? 0 : 500) + index;
-        if (weight < bestWeight) {
-          best = { index, holder };
-          bestWeight = weight;
-        }
+        if (weight >= bestWeight || !fits(holder)) continue;
+        best = { index, holder };
+        bestWeight = weight;
       }
     }
     return best;
@@ -304,17 +317,19 @@ export class Gather {
     }
   }
 
-  /** A liar is asked for nothing more, and so is who fails again; that one fragment is absent says nothing of the others. */
+  /** Who lied, or failed again, is trusted no more; that one fragment is absent says nothing of the others. */
   #countFailure(holder: NodeRecord, code: ErrorCode | undefined): void {
     if (code === "absent") return;
     const key = keyOf(holder.id);
+    if (this.#distrusted.has(key)) {
+      this.#lastResortCount++;
+      return;
+    }
     const count = (this.#failures.get(key) ?? 0) + 1;
     this.#failures.set(key, count);
     if (count < HOLDER_FAILURES_MAX && !LIES.includes(code)) return;
     this.#parts.node.runtime.counters.add("fetch.holder_dropped");
-    for (const [index, holders] of this.#sources) {
-      this.#sources.set(index, holders.filter((one) => keyOf(one.id) !== key));
-    }
+    this.#distrusted.add(key);
   }
 
   #addLoad({ id }: NodeRecord, change: number): void {
