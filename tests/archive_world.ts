@@ -2,7 +2,7 @@
  * Small real things for tests of the archive: keys, photographs with coordinates, folders, and a store that fails on
  * demand.
  */
-import { MemoryBlobs } from "@tesseras/blobs";
+import { type Access, MemoryBlobs } from "@tesseras/blobs";
 import type {
   BlobEntry,
   BlobReader,
@@ -200,7 +200,7 @@ function tiff(little: boolean, place: boolean): Uint8Array {
 
 /** Blobs whose n-th call fails as a full disk does, and which count what is open. */
 export class FaultyBlobs implements Blobs {
-  readonly inner = new MemoryBlobs();
+  readonly inner: Blobs = new MemoryBlobs();
   /** Which call fails, from 1; 0 for none. */
   failAt = 0;
   /** Calls so far. */
@@ -208,9 +208,9 @@ export class FaultyBlobs implements Blobs {
   /** Readers, writers and scratches that were opened and not disposed. */
   openCount = 0;
 
-  async create(signal: AbortSignal): Promise<BlobWriter> {
+  async create(signal: AbortSignal, access?: Access): Promise<BlobWriter> {
     this.#call();
-    const writer = await this.inner.create(signal);
+    const writer = await this.inner.create(signal, access);
     this.openCount++;
     return {
       get bytes() {
@@ -223,9 +223,13 @@ export class FaultyBlobs implements Blobs {
     };
   }
 
-  async open(hash: Hash, signal: AbortSignal): Promise<BlobReader | undefined> {
+  async open(
+    hash: Hash,
+    signal: AbortSignal,
+    access?: Access,
+  ): Promise<BlobReader | undefined> {
     this.#call();
-    const reader = await this.inner.open(hash, signal);
+    const reader = await this.inner.open(hash, signal, access);
     if (reader === undefined) return undefined;
     this.openCount++;
     return {
@@ -269,7 +273,7 @@ export class FaultyBlobs implements Blobs {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return this.inner[Symbol.asyncDispose]();
+    return Promise.resolve(this.inner[Symbol.asyncDispose]());
   }
 
   #call(): void {

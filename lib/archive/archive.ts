@@ -37,7 +37,7 @@ import {
   importTessera,
 } from "./import.ts";
 import { type Memory, readMemories } from "./memories.ts";
-import { packSource } from "./pack_source.ts";
+import { arrivingSource, packSource } from "./pack_source.ts";
 import type { OnProgress } from "./progress.ts";
 import { stage } from "./staging.ts";
 import { checkedSource, openFile, presentSource, readFile } from "./stored.ts";
@@ -131,7 +131,29 @@ export class Archive {
     plan: Plan,
     signal: AbortSignal,
   ): Promise<ImportReport> {
-    const source = await packSource(pack, signal);
+    return await this.#importPack(await packSource(pack, signal), plan, signal);
+  }
+
+  /**
+   * As {@link importPack}, of a pack whose reads wait for what is still to come, so that little is left to do when all of it
+   * is there. Like that, it can only be done with a pack as FORMAT.md has it.
+   *
+   * @throws as {@link importPack}; `malformed` also for a pack in another form, which {@link importPack} may know
+   */
+  async importArriving(
+    pack: ByteSource,
+    plan: Plan,
+    signal: AbortSignal,
+  ): Promise<ImportReport> {
+    const source = await arrivingSource(pack, signal);
+    return await this.#importPack(source, plan, signal);
+  }
+
+  async #importPack(
+    source: TesseraSource,
+    plan: Plan,
+    signal: AbortSignal,
+  ): Promise<ImportReport> {
     const { tesseraId } = plan;
     const report = await this.import(
       { source, expectedId: tesseraId, plan, origin: "fetched" },
@@ -279,7 +301,9 @@ export class Archive {
       }
     }
     const row = await state.fragment(plan.hash, index, signal);
-    return row === undefined ? undefined : await blobs.open(row.blob, signal);
+    return row === undefined
+      ? undefined
+      : await blobs.open(row.blob, signal, "cold");
   }
 
   /**

@@ -4,6 +4,7 @@ import {
   equal,
   type Hash,
   keyOf,
+  orAbort,
   TesserasError,
   throwIfAborted,
 } from "@tesseras/core";
@@ -39,10 +40,16 @@ export class Assembly implements AsyncDisposable {
   readonly #scratch: Scratch;
   readonly #have = new Set<number>();
   readonly #arriving = new Set<number>();
+  /** By data fragment: settled when it is there and verified. */
+  readonly #there: readonly PromiseWithResolvers<void>[];
 
   private constructor(plan: Plan, scratch: Scratch) {
     this.#plan = plan;
     this.#scratch = scratch;
+    this.#there = Array.from(
+      { length: plan.dataCount },
+      () => Promise.withResolvers<void>(),
+    );
   }
 
   /** Makes room for every fragment of a plan; a disk is filled only by those that come. @throws as `Blobs.scratch` */
@@ -93,7 +100,7 @@ export class Assembly implements AsyncDisposable {
         expected: this.#hashOf(index),
         settle: (whole) => {
           this.#arriving.delete(index);
-          if (whole) this.#have.add(index);
+          if (whole) this.#add(index);
         },
       }, signal);
     });
@@ -110,6 +117,23 @@ export class Assembly implements AsyncDisposable {
       .filter((index) => !this.#have.has(index));
     await this.#recover(missing, signal);
     return part(this.#scratch, 0, packBytes);
+  }
+
+  /** The pack while it arrives: a read waits until all that it asks for is there and verified. Lives as long as the assembly. */
+  growing(): ByteSource {
+    const { packBytes, shardBytes } = this.#plan;
+    const pack = part(this.#scratch, 0, packBytes);
+    return {
+      bytes: packBytes,
+      read: async (offset, into, signal) => {
+        const end = Math.min(packBytes, offset + into.length);
+        let index = Math.floor(offset / shardBytes);
+        for (; index * shardBytes < end; index++) {
+          await orAbort(this.#there[index]!.promise, signal);
+        }
+        return await pack.read(offset, into, signal);
+      },
+    };
   }
 
   /**
@@ -174,7 +198,12 @@ export class Assembly implements AsyncDisposable {
     wanted.forEach((index, i) =>
       checkFragment(index, hashers[i]!.digest(), this.#hashOf(index))
     );
-    for (const index of wanted) this.#have.add(index);
+    for (const index of wanted) this.#add(index);
+  }
+
+  #add(index: number): void {
+    this.#have.add(index);
+    this.#there[index]?.resolve();
   }
 
   #checkIndex(index: number): void {
@@ -230,7 +259,7 @@ class SlotSink implements FragmentSink {
       const start = at;
       at += piece.length;
       await scratch.write(start, piece, signal);
-    });
+    }, at);
   }
 
   async write(chunk: Uint8Array, signal: AbortSignal): Promise<void> {

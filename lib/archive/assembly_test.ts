@@ -74,6 +74,48 @@ Deno.test("any 16 of 24 fragments give the tessera, whichever they are and in wh
   }
 });
 
+Deno.test("a tessera is imported while its fragments arrive, in whatever order, and as soon as they are there", async () => {
+  const random = new SeededRandom(7);
+  const { plan, fragments } = big;
+  for (const count of [16, 12]) {
+    const { archive, blobs } = world();
+    await using assembly = await Assembly.open(blobs, plan, never);
+    let isDone = false;
+    const importing = archive.importArriving(assembly.growing(), plan, never)
+      .then((report) => {
+        isDone = true;
+        return report;
+      });
+    const data = shuffled([...fragments.keys()].slice(0, 16), random);
+    const parity = [...fragments.keys()].slice(16, 32 - count);
+    for (const index of [...data.slice(0, count), ...parity]) {
+      assertTrue(!isDone);
+      assertEquals(await archive.list(never), []);
+      await receive(assembly, index, fragments[index]!);
+    }
+    await assembly.finish(never);
+    assertEquals((await importing).id, plan.tesseraId);
+    assertTrue((await archive.verify(plan.tesseraId, () => {}, never)).passed);
+  }
+});
+
+Deno.test("an import of what never arrives ends with its signal and leaves nothing", async () => {
+  const { archive, blobs } = world();
+  const stop = new AbortController();
+  {
+    await using assembly = await Assembly.open(blobs, big.plan, never);
+    await receive(assembly, 0, big.fragments[0]!);
+    const importing = archive.importArriving(
+      assembly.growing(),
+      big.plan,
+      stop.signal,
+    );
+    stop.abort();
+    await assertRejectsCode(importing, "cancelled");
+  }
+  assertEquals(await Array.fromAsync(blobs.list(never)), []);
+});
+
 Deno.test("any one copy gives a small tessera", async () => {
   for (const index of [0, 3, 6]) {
     const { archive, blobs } = world();

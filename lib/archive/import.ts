@@ -228,7 +228,7 @@ class Copy {
 
   async listed(file: ManifestFile, signal: AbortSignal): Promise<Copied> {
     const { path, bytes } = file;
-    await using writer = await this.#keepers.blobs.create(signal);
+    await using writer = await this.#keepers.blobs.create(signal, "cold");
     const digest = new Sha256();
     for await (const chunk of this.#source.read(path, signal)) {
       if (writer.bytes + chunk.length > bytes) {

@@ -3,7 +3,10 @@ import { TesserasError } from "@tesseras/core";
 import { MIB } from "@tesseras/core/limits";
 import {
   type ByteSource,
+  checkHeader,
+  foretellPack,
   indexTar,
+  type TarEntry,
   type TesseraSource,
 } from "@tesseras/tessera";
 import { readExactly } from "./fragment_reader.ts";
@@ -21,9 +24,34 @@ export async function packSource(
   pack: ByteSource,
   signal: AbortSignal,
 ): Promise<TesseraSource> {
-  const entries = new Map(
-    (await indexTar(pack, signal)).map((entry) => [entry.path, entry]),
+  return sourceOf(
+    await indexTar(pack, signal),
+    (entry, signal) => readRange(pack, entry, signal),
   );
+}
+
+/**
+ * The files of a pack whose reads wait for what is still to come. Only packs as FORMAT.md has them can be read so. Keeps the
+ * reader, which must outlive it.
+ *
+ * @throws `malformed` when its beginning is not that of such a pack, also later from reads that find it otherwise
+ */
+export async function arrivingSource(
+  pack: ByteSource,
+  signal: AbortSignal,
+): Promise<TesseraSource> {
+  const entries = await foretellPack(pack, signal);
+  return sourceOf(entries, async function* (entry, signal) {
+    await checkHeader(pack, entry, signal);
+    yield* readRange(pack, entry, signal);
+  });
+}
+
+function sourceOf(
+  list: readonly TarEntry[],
+  read: (entry: TarEntry, signal: AbortSignal) => AsyncIterable<Uint8Array>,
+): TesseraSource {
+  const entries = new Map(list.map((entry) => [entry.path, entry]));
   return {
     list: () =>
       Promise.resolve(
@@ -37,7 +65,7 @@ export async function packSource(
           `Cannot read ${quoted(path)}: the pack has no such file`,
         );
       }
-      return readRange(pack, entry, signal);
+      return read(entry, signal);
     },
   };
 }

@@ -193,7 +193,7 @@ async function code(
   await using stack = new AsyncDisposableStack();
   const writers: BlobWriter[] = [];
   for (let i = 0; i < (copies ? 0 : parityCount); i++) {
-    writers.push(stack.use(await keepers.blobs.create(signal)));
+    writers.push(stack.use(await keepers.blobs.create(signal, "cold")));
   }
   const encoder = new Encoder({ dataCount, parityCount: writers.length });
   const parity = windowsFor({ count: writers.length, shardBytes });

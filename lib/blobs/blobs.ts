@@ -7,9 +7,11 @@ import {
   keyOf,
   TesserasError,
 } from "@tesseras/core";
-import { BULK_BYTES_MAX, MIB } from "@tesseras/core/limits";
+import { BULK_BYTES_MAX, KIB, MIB } from "@tesseras/core/limits";
 import { Blake3 } from "@tesseras/crypto";
 
+/** Large writes to a {@link Scratch} that begin at multiples of this are the cheapest: the block of common disks. */
+export const BLOCK_BYTES = 4 * KIB;
 /** Bytes read at once while a blob is hashed: large enough that the calls cost nothing beside the hashing. */
 const VERIFY_WINDOW_BYTES = 1 * MIB;
 
@@ -23,9 +25,13 @@ const VERIFY_WINDOW_BYTES = 1 * MIB;
  */
 export interface Blobs extends AsyncDisposable {
   /** Starts a blob; what it wrote vanishes on dispose unless committed. Dispose it in any case. */
-  create(signal: AbortSignal): Promise<BlobWriter>;
+  create(signal: AbortSignal, access?: Access): Promise<BlobWriter>;
   /** Opens a blob for reading; `undefined` when absent. Dispose what it returns. */
-  open(hash: Hash, signal: AbortSignal): Promise<BlobReader | undefined>;
+  open(
+    hash: Hash,
+    signal: AbortSignal,
+    access?: Access,
+  ): Promise<BlobReader | undefined>;
   /** Bytes of a blob, `undefined` when absent. Its content is not looked at. */
   size(hash: Hash, signal: AbortSignal): Promise<number | undefined>;
   /** Forgets a blob; `false` when there was none. Readers that are open go on reading. */
@@ -37,6 +43,12 @@ export interface Blobs extends AsyncDisposable {
   /** Bytes that can still be written to the file system below. */
   freeBytes(signal: AbortSignal): Promise<number>;
 }
+
+/**
+ * Whether the same bytes are likely to be read again soon. Those that are not (`cold`) need not push others out of the
+ * system's cache; `hot` unless told. It never changes what is read.
+ */
+export type Access = "hot" | "cold";
 
 /** A blob as {@link Blobs.list} tells it. */
 export type BlobEntry = { readonly hash: Hash; readonly bytes: number };

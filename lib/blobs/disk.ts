@@ -16,6 +16,7 @@ import { Blake3 } from "@tesseras/crypto";
 import { rename, statfs } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import {
+  type Access,
   assertRange,
   type BlobEntry,
   type BlobReader,
@@ -31,10 +32,11 @@ import { FolderSync } from "./disk_folder_sync.ts";
 import { WriteBehind } from "./write_behind.ts";
 
 /**
- * Files open at once; more wait for one to close. Half of the 1,024 that
- * systems commonly allow a process, whose sockets need some too.
+ * Files open at once; more wait for one to close. With two handles on a cold
+ * one, three quarters of the 1,024 that systems commonly allow a process,
+ * whose sockets need some too.
  */
-const FILES_OPEN_MAX = 512;
+const FILES_OPEN_MAX = 384;
 
 /**
  * Opens blobs on disk; makes the folder (0700) when missing, and clears what
@@ -68,20 +70,24 @@ class DiskBlobs implements Blobs {
     this.#folder = folder;
   }
 
-  async create(signal: AbortSignal): Promise<BlobWriter> {
-    const file = await this.#createTemporary(signal);
+  async create(
+    signal: AbortSignal,
+    access: Access = "hot",
+  ): Promise<BlobWriter> {
+    const file = await this.#createTemporary(signal, access);
     return new DiskWriter(file, (hash) => this.#publish(file, hash));
   }
 
   async open(
     hash: Hash,
     signal: AbortSignal,
+    access: Access = "hot",
   ): Promise<BlobReader | undefined> {
     const place = await this.#files.enter(signal);
     const path = this.#pathOf(hash);
     const file = await ifPresent(
       `open ${path}`,
-      () => DiskFile.read(path, place),
+      () => DiskFile.read(path, place, access),
     );
     if (file === undefined) return undefined;
     try {
@@ -127,7 +133,7 @@ class DiskBlobs implements Blobs {
   }
 
   async scratch(bytes: number, signal: AbortSignal): Promise<Scratch> {
-    const file = await this.#createTemporary(signal);
+    const file = await this.#createTemporary(signal, "cold");
     try {
       await file.resize(bytes);
     } catch (error) {
@@ -152,13 +158,16 @@ class DiskBlobs implements Blobs {
     await (await session)?.[Symbol.asyncDispose]();
   }
 
-  async #createTemporary(signal: AbortSignal): Promise<DiskFile> {
+  async #createTemporary(
+    signal: AbortSignal,
+    access: Access,
+  ): Promise<DiskFile> {
     const session = await orAbort(this.#openSession(), signal);
     const place = await this.#files.enter(signal);
     const path = session.nextPath();
     return await attempt(
       `create ${path}`,
-      () => DiskFile.create(path, place),
+      () => DiskFile.create(path, place, access),
     );
   }
 

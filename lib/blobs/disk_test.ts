@@ -160,11 +160,11 @@ Deno.test("a folder that cannot be used is told in one sentence", () =>
     await assertRejectsCode(writer.commit(signal), "unusable", /Cannot make/);
   }));
 
-Deno.test("no more than 512 files are open at once; the next waits for its turn", () =>
+Deno.test("no more than 384 files are open at once; the next waits for its turn", () =>
   withFolder(async (folder) => {
     await using blobs = await openDiskBlobs(folder, signal);
     await using stack = new AsyncDisposableStack();
-    for (let count = 0; count < 512; count++) {
+    for (let count = 0; count < 384; count++) {
       stack.use(await blobs.create(signal));
     }
     const impatient = new AbortController();

@@ -5,11 +5,13 @@
  * @module
  */
 export {
+  type Access,
   type BlobEntry,
   type BlobHealth,
   type BlobReader,
   type Blobs,
   type BlobWriter,
+  BLOCK_BYTES,
   readAll,
   type Scratch,
   verify,

@@ -3,7 +3,7 @@ import { KIB } from "@tesseras/core/limits";
 import type { BlobReader } from "./blobs.ts";
 
 /** Bytes of one read: handing a smaller one to another thread costs more than reading it (measured). */
-const PIECE_BYTES = 256 * KIB;
+const PIECE_BYTES = 512 * KIB;
 
 /**
  * The bytes of a range in order, each piece borrowed until the next is asked for. Ends early where the reader does: whoever

@@ -1,11 +1,12 @@
 /** Writing in large pieces, while the next one is gathered. */
 import { assert } from "@tesseras/core";
+import { BLOCK_BYTES } from "./blobs.ts";
 import { KIB } from "@tesseras/core/limits";
 
 /** Bytes of the first piece: most of what is written is small, and hundreds may be under way. */
 const PIECE_BYTES_FIRST = 32 * KIB;
 /** Bytes of every other: handing a smaller one to another thread costs more than writing it (measured). */
-const PIECE_BYTES = 256 * KIB;
+const PIECE_BYTES = 512 * KIB;
 
 /** Writes a piece after those before it; borrows it until the promise settles. */
 export type WritePiece = (piece: Uint8Array) => Promise<void>;
@@ -18,22 +19,34 @@ export class WriteBehind {
   readonly #write: WritePiece;
   #piece: Uint8Array<ArrayBuffer> | undefined;
   #spare: Uint8Array<ArrayBuffer> | undefined;
-  #pieceBytes = PIECE_BYTES_FIRST;
+  #pieceBytes: number;
+  /** Where the next piece begins. */
+  #offset: number;
   #filledBytes = 0;
   #writing: Promise<void> = Promise.resolve();
   /** Stays true when a write fails, so that nothing is written after it. */
   #isWriting = false;
 
-  constructor(write: WritePiece) {
+  /** @param offset where the first byte will lie: every large piece begins at a block of the disk */
+  constructor(write: WritePiece, offset = 0) {
     this.#write = write;
+    this.#offset = offset;
+    const over = offset % BLOCK_BYTES;
+    this.#pieceBytes = PIECE_BYTES_FIRST +
+      (over === 0 ? 0 : BLOCK_BYTES - over);
   }
 
   /** Takes a chunk, borrowed until the promise settles; waits while the piece before the last is not written. */
   async push(chunk: Uint8Array): Promise<void> {
+    let isLent = false;
     for (let at = 0; at < chunk.length;) {
-      if (this.#filledBytes === 0 && chunk.length - at >= this.#pieceBytes) {
-        await this.#begin(chunk.subarray(at));
-        return await this.#writing;
+      const left = chunk.length - at;
+      if (this.#filledBytes === 0 && left >= this.#pieceBytes) {
+        const whole = left - (this.#offset + left) % BLOCK_BYTES;
+        await this.#begin(chunk.subarray(at, at + whole));
+        isLent = true;
+        at += whole;
+        continue;
       }
       const piece = this.#piece ??= new Uint8Array(this.#pieceBytes);
       const part = chunk.subarray(at, at + piece.length - this.#filledBytes);
@@ -42,6 +55,7 @@ export class WriteBehind {
       at += part.length;
       if (this.#filledBytes === piece.length) await this.#turn();
     }
+    if (isLent) await this.#writing;
   }
 
   /** Writes what is gathered; resolves when everything is written. */
@@ -70,6 +84,7 @@ export class WriteBehind {
     if (this.#isWriting) await this.#writing;
     this.#isWriting = true;
     this.#pieceBytes = PIECE_BYTES;
+    this.#offset += piece.length;
     this.#writing = this.#write(piece).then(() => {
       this.#isWriting = false;
     });

@@ -107,8 +107,10 @@ export const IDENTITIES_METERED_MAX = 4 * CONNECTIONS_MAX;
 export const DIALLED_MAX = CONNECTIONS_MAX;
 /** The slowest transfer we wait for, in bytes a second: an eighth of what a relay grants a stranger (user guide, 64 KB/s). */
 export const TRANSFER_BYTES_PER_SECOND_MIN = 8 * KIB;
-/** Bytes of bulk written or waited for at once: more is no faster (measured), and each piece must beat {@link STALL_TIMEOUT_MS} on a slow line. */
+/** Bytes of bulk written or waited for at once on a line that is not known to be quick: each piece must beat {@link STALL_TIMEOUT_MS} on a slow one. */
 export const BULK_CHUNK_BYTES = 64 * KIB;
+/** Bytes of bulk written or waited for at once on a quick line: a tenth less work than in the least pieces; more gains nothing (measured). */
+export const BULK_STRIDE_BYTES_MAX = 256 * KIB;
 /** Two connections between the same peers that began within this time were dialled by both at once: a dial and a hello. */
 export const SIMULTANEOUS_OPEN_MS = DIAL_TIMEOUT_MS + HELLO_TIMEOUT_MS;
 /** How long the connection that lost against a second one must be quiet before it is closed, so that what was on its way arrives. */
@@ -181,8 +183,8 @@ export const FREE_SPACE_MIN = 1 * GIB;
 export const DEFICIT_MAX = 256 * MIB;
 /** Bytes one peer may keep with us (user guide, "Per-peer limit"). */
 export const PER_PEER_MAX = 1 * GIB;
-/** Fragments a fetch has in flight at once: enough to fill the line from several holders, few enough for flat memory. */
-export const FETCH_PARALLEL = 6;
+/** Fragments a fetch has in flight at once, from as many holders: more overrun the receive buffer and were slower (measured); a slow one holds no place. */
+export const FETCH_PARALLEL = 3;
 /** Fragments asked for beyond those still needed once a holder is late, so that one slow holder does not hold up a fetch. */
 export const FETCH_SPARE = 2;
 /** Fragments in transfer at once (user guide, "Concurrent transfers"). */

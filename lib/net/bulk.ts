@@ -4,13 +4,13 @@
  */
 import { type Clock, TesserasError } from "@tesseras/core";
 import {
-  BULK_CHUNK_BYTES,
   STALL_TIMEOUT_MS,
   TRANSFER_BYTES_PER_SECOND_MIN,
 } from "@tesseras/core/limits";
 import { bulkBytesOf, type Message, REGISTRY } from "@tesseras/wire";
 import type { FrameReader } from "./frames.ts";
 import { StallWatch } from "./stall.ts";
+import { Stride } from "./stride.ts";
 import type { Stream } from "./transport.ts";
 
 /** Octets to send. */
@@ -110,19 +110,21 @@ export async function sendBulk(
   signal: AbortSignal,
 ): Promise<void> {
   using watch = new StallWatch(to.clock, signal);
+  const stride = new Stride();
   let sent = 0;
   for await (const chunk of source.chunks(signal)) {
     if (sent + chunk.length > source.bytes) {
       throw wrongLength("send", sent + chunk.length, source.bytes);
     }
     // In steps, so that a slow line shows progress before the stall limit.
-    for (let at = 0; at < chunk.length; at += BULK_CHUNK_BYTES) {
+    for (let at = 0; at < chunk.length;) {
+      const piece = chunk.subarray(at, at + stride.bytes);
+      const beginMs = to.clock.monotonicMs();
       watch.begin(STALL_TIMEOUT_MS);
-      await to.stream.write(
-        chunk.subarray(at, at + BULK_CHUNK_BYTES),
-        watch.signal,
-      );
+      await to.stream.write(piece, watch.signal);
       watch.end();
+      stride.took(to.clock.monotonicMs() - beginMs);
+      at += piece.length;
     }
     sent += chunk.length;
   }
@@ -138,6 +140,7 @@ export class StreamBulk implements BulkReader {
   #received = 0;
   #dueMs: number | undefined;
   #watch: StallWatch | undefined;
+  readonly #stride = new Stride();
   /** Whether exactly the announced octets came. */
   #whole = false;
   /** Whether the stream is released. */
@@ -176,15 +179,17 @@ export class StreamBulk implements BulkReader {
   async #next(signal: AbortSignal): Promise<Uint8Array | undefined> {
     const left = this.bytes - this.#received;
     const watch = this.#watchFor(signal);
+    const beginMs = this.#clock.monotonicMs();
     watch.begin(this.#patienceMs());
     // One octet more than is left shows a sender that goes on. At the slowest pace we bear, the piece we wait for still comes
     // within the stall limit.
     const chunk = await this.#frames.octets(
       left + 1,
       watch.signal,
-      Math.max(1, Math.min(left, BULK_CHUNK_BYTES)),
+      Math.max(1, Math.min(left, this.#stride.bytes)),
     );
     watch.end();
+    this.#stride.took(this.#clock.monotonicMs() - beginMs);
     if (chunk === undefined && left === 0) {
       this.#whole = true;
       this[Symbol.dispose]();

@@ -1,6 +1,7 @@
 import { concat, VirtualClock } from "@tesseras/core";
 import {
   BULK_CHUNK_BYTES,
+  BULK_STRIDE_BYTES_MAX,
   STALL_TIMEOUT_MS,
   TRANSFER_BYTES_PER_SECOND_MIN,
 } from "@tesseras/core/limits";
@@ -25,7 +26,7 @@ const quiet = {
   abandon() {},
 };
 
-/** Delivers pieces at the pace given, then ends; keeps what is written, and takes nothing more once `full`. */
+/** Delivers pieces at the pace given, then ends; keeps what is written, at the same pace, and takes nothing more once `full`. */
 class Line implements Stream {
   readonly written: Uint8Array[] = [];
   full = false;
@@ -49,7 +50,8 @@ class Line implements Stream {
   }
 
   async write(bytes: Uint8Array, signal: AbortSignal): Promise<void> {
-    if (this.full) await this.#clock.sleep(1e9, signal);
+    const pauseMs = this.full ? 1e9 : this.#pauseMs;
+    if (pauseMs > 0) await this.#clock.sleep(pauseMs, signal);
     this.written.push(bytes.slice());
   }
 
@@ -139,13 +141,18 @@ Deno.test("an abort ends the wait with the caller's reason", async () => {
   assertEquals([clock.monotonicMs(), released()], [100, 1]);
 });
 
-Deno.test("sends a source in writes that a slow line can finish", async () => {
-  const clock = new VirtualClock();
-  const line = new Line(clock);
-  const bytes = new Uint8Array(3 * BULK_CHUNK_BYTES + 5).map((_, i) => i);
-  await sendBulk({ stream: line, clock }, bulkOf(bytes), signal);
-  assertEquals(concat(line.written), bytes);
-  assertTrue(line.written.every((part) => part.length <= BULK_CHUNK_BYTES));
+Deno.test("sends a source in writes that a slow line can finish, and in fewer where the line is quick", async () => {
+  const bytes = new Uint8Array(20 * BULK_CHUNK_BYTES + 5).map((_, i) => i);
+  const longest: number[] = [];
+  for (const pauseMs of [STALL_TIMEOUT_MS / 2, 0]) {
+    const clock = new VirtualClock();
+    const line = new Line(clock, [], pauseMs);
+    const sending = sendBulk({ stream: line, clock }, bulkOf(bytes), signal);
+    await clock.run(sending);
+    assertEquals(concat(line.written), bytes);
+    longest.push(Math.max(...line.written.map((part) => part.length)));
+  }
+  assertEquals(longest, [BULK_CHUNK_BYTES, BULK_STRIDE_BYTES_MAX]);
 });
 
 Deno.test("refuses a source that yields another number of octets than it announced", async () => {

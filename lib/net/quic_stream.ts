@@ -1,13 +1,13 @@
 /** A QUIC stream: one reused read buffer, writes with backpressure, and abandoning that never waits. */
 import { assert, orAbort, TesserasError, throwIfAborted } from "@tesseras/core";
-import { BULK_CHUNK_BYTES, KIB } from "@tesseras/core/limits";
+import { BULK_STRIDE_BYTES_MAX, KIB } from "@tesseras/core/limits";
 import { streamError } from "./quic_errors.ts";
 import type { Closed, Stream } from "./transport.ts";
 
 /** Bytes of the first read buffer: a request fits, and thousands of fresh streams a second zero little memory. */
 const READ_BYTES_FIRST = 4 * KIB;
 /** Bytes of the read buffer once one was filled, or many are waited for. Larger was no faster (measured). */
-const READ_BYTES_BULK = BULK_CHUNK_BYTES;
+const READ_BYTES_BULK = 64 * KIB;
 /** Bytes handed to the platform at once, so that an abandoned stream is rid of a blocked write soon. Larger was no faster. */
 const WRITE_BYTES_MAX = 256 * KIB;
 
@@ -35,11 +35,13 @@ export class QuicStream implements Stream {
     bytesMin = 1,
   ): Promise<Uint8Array | undefined> {
     assert(
-      bytesMin >= 1 && bytesMin <= BULK_CHUNK_BYTES,
-      `a read waits for 1 to ${BULK_CHUNK_BYTES} bytes, not ${bytesMin}`,
+      bytesMin >= 1 && bytesMin <= BULK_STRIDE_BYTES_MAX,
+      `a read waits for 1 to ${BULK_STRIDE_BYTES_MAX} bytes, not ${bytesMin}`,
     );
     throwIfAborted(signal);
-    if (bytesMin > this.#bufferBytes) this.#bufferBytes = READ_BYTES_BULK;
+    if (bytesMin > this.#bufferBytes) {
+      this.#bufferBytes = Math.max(bytesMin, READ_BYTES_BULK);
+    }
     this.#reading ??= this.#reader.read(this.#view(), { min: bytesMin });
     try {
       const result = await orAbort(this.#reading, signal);
@@ -101,7 +103,9 @@ export class QuicStream implements Stream {
     const { value } = result;
     if (value === undefined || value.length === 0) return undefined;
     this.#buffer = value.buffer as ArrayBuffer;
-    if (value.length === this.#bufferBytes) this.#bufferBytes = READ_BYTES_BULK;
+    if (value.length === this.#bufferBytes) {
+      this.#bufferBytes = Math.max(this.#bufferBytes, READ_BYTES_BULK);
+    }
     return value;
   }
 }

@@ -1,6 +1,6 @@
 /** A simulated stream: reliable, in order, with a window, and as unforgiving as QUIC where a caller breaks the port's rules. */
 import { assert, concat, TesserasError, throwIfAborted } from "@tesseras/core";
-import { BULK_CHUNK_BYTES, KIB } from "@tesseras/core/limits";
+import { BULK_STRIDE_BYTES_MAX, KIB } from "@tesseras/core/limits";
 import { Bell } from "./bell.ts";
 import type { SimConnection } from "./sim_connection.ts";
 import type { Stream } from "./transport.ts";
@@ -70,8 +70,8 @@ export class SimStream implements Stream {
     bytesMin = 1,
   ): Promise<Uint8Array | undefined> {
     assert(
-      bytesMin >= 1 && bytesMin <= BULK_CHUNK_BYTES,
-      `a read waits for 1 to ${BULK_CHUNK_BYTES} bytes, not ${bytesMin}`,
+      bytesMin >= 1 && bytesMin <= BULK_STRIDE_BYTES_MAX,
+      `a read waits for 1 to ${BULK_STRIDE_BYTES_MAX} bytes, not ${bytesMin}`,
     );
     this.#waitedBytes = Math.max(this.#waitedBytes, bytesMin);
     this.#lent?.fill(SCRIBBLE);

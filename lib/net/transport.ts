@@ -29,7 +29,7 @@ export interface Stream {
    * The next bytes, at least one, or `undefined` at the end. The array is borrowed: it is only good until the next call. One
    * reader at a time. An aborted read loses nothing: the next one gets its bytes, and waits for as many.
    *
-   * @param bytesMin waits for so many, unless the end comes before: bulk in few pieces costs half. At most `BULK_CHUNK_BYTES`
+   * @param bytesMin waits for so many, unless the end comes before: bulk in few pieces costs half. At most `BULK_STRIDE_BYTES_MAX`
    * @throws `unreachable` when the connection is over, or the signal's error
    */
   read(

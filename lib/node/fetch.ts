@@ -154,6 +154,11 @@ async function fetchPlan(
   await requireRoom(parts.blobs, plan, signal);
   await using assembly = await Assembly.open(parts.blobs, plan, signal);
   const { node } = parts;
+  await using early = new EarlyImport(
+    parts.archive,
+    { assembly, plan },
+    signal,
+  );
   const gather = new Gather({ node, plan, assembly, group, onEvent });
   await gather.run(signal);
   // A whole copy is nothing that could be rebuilt: any of them is the pack.
@@ -164,7 +169,7 @@ async function fetchPlan(
   onEvent({ type: "rebuilding", missingCount: missing.length });
   const pack = await assembly.finish(signal);
   onEvent({ type: "verifying" });
-  await parts.archive.importPack(pack, plan, signal);
+  if (!await early.done()) await parts.archive.importPack(pack, plan, signal);
   return {
     tesseraId,
     planHash: plan.hash,
@@ -175,6 +180,42 @@ async function fetchPlan(
     rebuiltCount: missing.length,
     failedCount: gather.failedCount,
   };
+}
+
+/**
+ * Imports what has arrived while the rest arrives, as far as that goes. Whatever comes of it, the whole pack decides in the end.
+ * Disposing it stops it and waits for it.
+ */
+class EarlyImport implements AsyncDisposable {
+  readonly #stop = new AbortController();
+  readonly #imported: Promise<boolean>;
+
+  constructor(
+    archive: Archive,
+    { assembly, plan }: { readonly assembly: Assembly; readonly plan: Plan },
+    signal: AbortSignal,
+  ) {
+    const either = AbortSignal.any([signal, this.#stop.signal]);
+    this.#imported = archive.importArriving(assembly.growing(), plan, either)
+      .then(() => true);
+    // Told by `done`; until then a failure is nobody's surprise.
+    this.#imported.catch(() => {});
+  }
+
+  /** Whether the tessera is here; not when it has to be read in another way. @throws as `Archive.import` */
+  async done(): Promise<boolean> {
+    try {
+      return await this.#imported;
+    } catch (error) {
+      if (codeOf(error) !== "malformed") throw error;
+      return false;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await Promise.allSettled([this.#imported]);
+  }
 }
 
 /**

@@ -96,7 +96,7 @@ Deno.test("a fragment that this disk cannot give is no holder's fault", async ()
   const world = new World(2);
   await using _world = world;
   const { home } = await network(world, 7);
-  const { plan } = await keep(home, creator(2), 5_000_000);
+  const { plan } = await keep(home, creator(2), 10_000_000);
   let retryCount = 0;
   const onEvent = (event: PublishEvent) => {
     if (event.type === "retry") retryCount++;

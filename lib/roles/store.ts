@@ -178,7 +178,7 @@ class Store {
   ): Promise<void> {
     const { state, blobs } = this.#options;
     const { runtime } = this.#node;
-    await using writer = await blobs.create(signal);
+    await using writer = await blobs.create(signal, "cold");
     for (;;) {
       const chunk = await bulk.read(signal);
       if (chunk === undefined) break;
@@ -220,7 +220,11 @@ class Store {
     { offset, length }: { readonly offset: number; readonly length: number },
     signal: AbortSignal,
   ): AsyncGenerator<Uint8Array> {
-    await using reader = await this.#options.blobs.open(row.blob, signal);
+    await using reader = await this.#options.blobs.open(
+      row.blob,
+      signal,
+      "cold",
+    );
     if (reader === undefined) return await this.#lost(row, "absent", signal);
     const isAll = offset === 0 && length === row.bytes;
     const hasher = new Blake3();

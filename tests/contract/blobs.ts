@@ -2,6 +2,7 @@
 import {
   assert,
   concat,
+  equal,
   type Hash,
   hash,
   SeededRandom,
@@ -52,6 +53,30 @@ const writingClaims: Claims = {
       assertEquals(await verify(blobs, entry.hash, signal), "ok");
     });
     await fc.assert(property, { numRuns: 40 });
+  },
+
+  "gives back cold bytes as hot ones, whatever their number": async (blobs) => {
+    const random = new SeededRandom(3);
+    const sizes = [1, 4_095, 131_072, 524_288, 557_056, 1_500_003];
+    for (const bytes of sizes) {
+      const content = random.bytes(bytes);
+      await using writer = await blobs.create(signal, "cold");
+      for (let at = 0; at < bytes; at += 70_000) {
+        await writer.write(content.subarray(at, at + 70_000), signal);
+      }
+      const { hash } = await writer.commit(signal, blake3(content));
+      for (const access of ["cold", "hot"] as const) {
+        await using reader = await blobs.open(hash, signal, access);
+        assertTrue(reader);
+        assertTrue(equal(await readAll(reader, signal), content));
+        const part = new Uint8Array(200_000);
+        const count = await reader.read(777, part, signal);
+        assertEquals(count, Math.max(0, Math.min(200_000, bytes - 777)));
+        assertTrue(
+          equal(part.subarray(0, count), content.subarray(777, 777 + count)),
+        );
+      }
+    }
   },
 
   "keeps the bytes when the caller reuses its chunk": async (blobs) => {
@@ -171,6 +196,24 @@ const readingClaims: Claims = {
 };
 
 const scratchClaims: Claims = {
+  "takes large and small parts of a scratch file side by side": async (
+    blobs,
+  ) => {
+    const random = new SeededRandom(6);
+    const bytes = 300_001;
+    const parts = Array.from({ length: 6 }, () => random.bytes(bytes));
+    await using scratch = await blobs.scratch(6 * bytes, signal);
+    await Promise.all(parts.map(async (part, index) => {
+      for (let at = 0; at < bytes; at += 170_000) {
+        const chunk = part.subarray(at, at + 170_000);
+        await scratch.write(index * bytes + at, chunk, signal);
+      }
+    }));
+    const back = new Uint8Array(6 * bytes);
+    assertEquals(await scratch.read(0, back, signal), back.length);
+    assertTrue(equal(back, concat(parts)));
+  },
+
   "gives a scratch file of zeros, and takes it back": async (blobs) => {
     const random = new SeededRandom(5);
     const parts = Array.from({ length: 32 }, () => random.bytes(1_000));
