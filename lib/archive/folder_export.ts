@@ -14,6 +14,9 @@ import { quoted } from "./quoted.ts";
 /** Files written at once: their syncs wait together. */
 const WRITES_PARALLEL = 8;
 
+/** In a folder that grows, locked by whoever writes there: the lock goes with the process, however it dies. */
+const LOCK_FILE = ".lock";
+
 /** What is exported and where to. */
 export type ExportOrder = {
   readonly id: TesseraId;
@@ -25,7 +28,7 @@ export type ExportOrder = {
 
 /**
  * Writes `tessera-<hash>` into a folder and returns its path. It appears whole, after a sync, or not at all: until then
- * it grows under a name beginning with a dot.
+ * it grows under a name beginning with a dot. What a killed export of the same tessera left there is cleared.
  *
  * @throws `inUse` when it is there already, `diskFull`, `unusable` when the folder cannot be written, and whatever the
  * source throws
@@ -39,15 +42,20 @@ export async function exportTessera(
   const target = `${order.destination}/${name}`;
   const tried = `Cannot export to ${quoted(target)}`;
   const growing = `${order.destination}/.${name}.${crypto.randomUUID()}`;
+  const lockFile = `${growing}/${LOCK_FILE}`;
   try {
     await Deno.mkdir(order.destination, { recursive: true });
     await refuseExisting(target, tried);
+    await clearLeftovers(order.destination, `.${name}.`);
     await using cleanup = new AsyncDisposableStack();
     cleanup.defer(() => removeTree(growing));
     await Deno.mkdir(growing);
+    using lock = await Deno.open(lockFile, { write: true, createNew: true });
+    await takesLock(lock);
     await writeAll(order.source, growing, onProgress, signal);
     await refuseExisting(target, tried);
     if (signal.aborted) throw abortError(signal);
+    await Deno.remove(lockFile);
     await Deno.rename(growing, target);
     await syncFolder(order.destination);
     return target;
@@ -67,6 +75,29 @@ async function refuseExisting(target: string, tried: string): Promise<void> {
     "inUse",
     `${tried}: it exists already; remove it or choose another folder`,
   );
+}
+
+/** Removes what exports left that were killed: nobody holds the lock of those. */
+async function clearLeftovers(folder: string, prefix: string): Promise<void> {
+  for await (const { name, isDirectory } of Deno.readDir(folder)) {
+    if (!isDirectory || !name.startsWith(prefix)) continue;
+    const path = `${folder}/${name}`;
+    try {
+      using lock = await Deno.open(`${path}/${LOCK_FILE}`, { write: true });
+      if (await takesLock(lock)) await removeTree(path);
+    } catch {
+      // Just begun or just finished by another, or not ours to remove: none of that is in the way of this export.
+    }
+  }
+}
+
+/** Takes the lock of a growing folder. Some network disks have no locks: nothing is cleared there. */
+async function takesLock(file: Deno.FsFile): Promise<boolean> {
+  try {
+    return await file.tryLock(true);
+  } catch {
+    return false;
+  }
 }
 
 async function writeAll(

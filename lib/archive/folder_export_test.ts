@@ -87,6 +87,24 @@ Deno.test("exportTessera() of a damaged or cancelled tessera leaves nothing", as
   assertEquals(await namesIn(folder.path), []);
 });
 
+Deno.test("exportTessera() clears what a killed export of the same tessera left, and nothing else", async () => {
+  const { id, source, folder } = await setUp();
+  await using _folder = folder;
+  const name = `tessera-${toHex(id)}`;
+  const others = [`.${name}.running`, ".tessera-of-another.1", ".git"];
+  for (const other of [`.${name}.killed`, ...others]) {
+    await Deno.mkdir(`${folder.path}/${other}/memories`, { recursive: true });
+    await Deno.writeTextFile(`${folder.path}/${other}/.lock`, "");
+  }
+  const running = `${folder.path}/.${name}.running/.lock`;
+  using lock = await Deno.open(running, { write: true });
+  await lock.lock(true);
+  const order = { id, source, destination: folder.path };
+  const path = await exportTessera(order, () => {}, never);
+  assertEquals(await namesIn(folder.path), [...others, name].sort());
+  assertTrue(!(await namesIn(path)).includes(".lock"));
+});
+
 Deno.test("exportTessera() into what is no folder says so", async () => {
   const { id, source, folder } = await setUp();
   await using _folder = folder;
