@@ -10,6 +10,7 @@ const ADAPTERS = [
   "@tesseras/blobs/disk",
   "@tesseras/core/system",
   "@tesseras/crypto/native",
+  "@tesseras/directory/kv",
   "@tesseras/net/quic",
   "@tesseras/net/sim",
   "@tesseras/state/libsql",

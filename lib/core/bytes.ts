@@ -3,10 +3,6 @@ import { TesserasError } from "./error.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-const HEX = Array.from(
-  { length: 256 },
-  (_, byte) => byte.toString(16).padStart(2, "0"),
-);
 
 /** Joins byte arrays into one. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
@@ -48,9 +44,7 @@ export function compare(a: Uint8Array, b: Uint8Array): number {
 
 /** Lower-case hexadecimal, two digits a byte. */
 export function toHex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += HEX[byte];
-  return text;
+  return bytes.toHex();
 }
 
 /**

@@ -1,12 +1,13 @@
 /** Counters of what happened and what was dropped, so that an operator sees a flood being shed instead of guessing. */
+import { COUNTER_HELP, type Listed } from "./counter_names.ts";
 
-/** Named counters that only grow. Names are dotted and fixed in the code, never taken from a peer. */
+/** Named counters that only grow. Names are fixed in the code, in `counter_names.ts`, and never taken from a peer. */
 export class Counters {
   readonly #values = new Map<string, number>();
 
-  /** Adds `by` to a counter, from 0 at first use. */
-  add(name: string, by = 1): void {
-    this.#values.set(name, (this.#values.get(name) ?? 0) + by);
+  /** Adds `by`, 1 unless given, to a counter. */
+  add<Name extends string>(name: Listed<Name>, by = 1): void {
+    this.#values.set(name, this.get(name) + by);
   }
 
   /** The value of a counter, 0 when it was never used. */
@@ -14,10 +15,10 @@ export class Counters {
     return this.#values.get(name) ?? 0;
   }
 
-  /** All counters by name, sorted. */
+  /** Every counter there is by name, sorted; most are 0. */
   snapshot(): Readonly<Record<string, number>> {
     return Object.fromEntries(
-      [...this.#values].sort(([a], [b]) => a < b ? -1 : 1),
+      Array.from(COUNTER_HELP.keys(), (name) => [name, this.get(name)]),
     );
   }
 }

@@ -73,8 +73,10 @@ export const HELLO_TIMEOUT_MS = 5_000;
 export const DIAL_SILENCE_MS = 2_000;
 /** How long a dial may take; a dead address would hold it for 30 s. */
 export const DIAL_TIMEOUT_MS = 5_000;
-/** Dials under way at once: the UDP receive buffer drops packets at 32 (measured). */
+/** Dials that began just now: the UDP receive buffer drops packets at 32 (measured). */
 export const DIALS_MAX = 16;
+/** How long a dial counts as one of them: an answer that is to come at once with others has come, and silence fills no buffer. */
+export const DIAL_BURST_MS = 250;
 /** How long a request without bulk may take. */
 export const REQUEST_TIMEOUT_MS = 10_000;
 /** How long a transfer may stand still before it is given up. */
@@ -99,9 +101,23 @@ export const HALF_OPEN_MAX = 1_024;
 export const ARRIVALS_MAX = 256;
 /** Trust anchors kept for the next dial to the same key: each takes 0.1 ms to make and 1 KB to keep. */
 export const TRUSTS_CACHED_MAX = 1_024;
+/** New inbound connections a second from one address: a quarter of all, so that no one address takes what everybody shares. */
+export const HANDSHAKES_PER_ADDRESS_PER_SECOND = HANDSHAKES_PER_SECOND / 4;
 /** Requests a second one identity may make on average. */
 export const REQUESTS_PER_SECOND = 200;
-/** Identities whose request rate a node remembers: four times its connections, so that hanging up does not reset the meter. */
+/** Requests a second all identities at one address may make on average: four busy nodes behind one NAT. */
+export const REQUESTS_PER_ADDRESS_PER_SECOND = 4 * REQUESTS_PER_SECOND;
+/** Work a second one identity may ask for on average, in units of about 0.15 ms (two signatures checked, measured): 6 % of a core. */
+export const WORK_PER_SECOND = 400;
+/** Work that may be asked for at once, in seconds of its rate: a holder announces all the records it may have here in a row. */
+export const WORK_BURST_SECONDS = 50;
+/** Work a second all identities of one /24 or /48 may ask for on average: identities are cheap, subnets are not. */
+export const WORK_PER_SUBNET_PER_SECOND = 2 * WORK_PER_SECOND;
+/** Bytes of an answer that cost as much as one request more: 20 node records, the usual answer. */
+export const ANSWER_BYTES_PER_TOKEN = 4 * KIB;
+/** Bytes of bulk that cost as much as one request more, or one unit of work: no honest line is slowed down, see {@link REQUESTS_PER_SECOND}. */
+export const BULK_BYTES_PER_TOKEN = 1 * MIB;
+/** Identities whose request rate a node remembers: four times its connections, so that hanging up does not reset the meter. As many addresses and subnets. */
 export const IDENTITIES_METERED_MAX = 4 * CONNECTIONS_MAX;
 /** Dialled connections a node holds: as many as it answers. */
 export const DIALLED_MAX = CONNECTIONS_MAX;
@@ -126,12 +142,18 @@ export const DIAL_FAILURES_MAX = 1_024;
 
 /** Peers per bucket (Kademlia 2.2, "k = 20"). */
 export const BUCKET_PEERS_MAX = 20;
+/** Peers removed for their silence that are asked again now and then, so that a partition heals: some of each bucket. */
+export const LOST_PEERS_MAX = 64;
 /** Contacts waiting for a place in one full bucket (Kademlia 4.1): enough for a third of it to die at once. */
 export const REPLACEMENTS_MAX = 8;
 /** A peer heard of within this is taken for alive: a newcomer cannot make us ping it. As long as an idle connection lives. */
 export const CONTACT_FRESH_MS = 60_000;
-/** Questions in flight per lookup (Kademlia 2.3, alpha). */
+/** Questions in flight in one lookup, late ones apart: as many as may be dialled at once, so that none waits for another's dial. */
+export const LOOKUP_IN_FLIGHT_MAX = DIALS_MAX;
+/** Questions in flight on each path of a lookup (Kademlia 2.3, alpha). */
 export const LOOKUP_PARALLEL = 3;
+/** Paths of one lookup that share nobody (S/Kademlia 4.4, "d"): two honest ones are left when a liar leads one astray. */
+export const LOOKUP_PATHS_MAX = 3;
 /** Failures in a row that remove a peer (user guide, `ping_failure_threshold`). */
 export const PING_FAILURES_MAX = 3;
 /** How long a pointer lives (user guide, `pointer_ttl_secs`). */
@@ -148,14 +170,45 @@ export const PROVIDERS_PER_KEY_MAX = 128;
 export const PROVIDERS_PER_MESSAGE_MAX = 20;
 /** Provider records kept of one holder. */
 export const PROVIDERS_PER_HOLDER_MAX = 20_000;
+/** Provider records kept of the holders of one /24 or /48: two of them, as many as placement puts there, with all they may have. */
+export const PROVIDERS_PER_SUBNET_MAX = 2 * PROVIDERS_PER_HOLDER_MAX;
+/** Provider records of one key kept of the holders of one /24 or /48: two of them with four plans each. */
+export const PROVIDERS_PER_KEY_AND_SUBNET_MAX = 8;
 /** How long one question of a lookup may take, dialling included; then the lookup goes on without that peer. */
 export const QUERY_TIMEOUT_MS = 4_000;
-/** How long a question of a lookup holds up the next one: three slow round trips, and a quarter of its own time. */
+/** How long a question of a lookup holds up the next one at most: three slow round trips, and a quarter of its own time. */
 export const QUERY_LATE_MS = QUERY_TIMEOUT_MS / 4;
+/** How long it does at least, however fast others are: a quarter of that, the round trip of the farthest place on Earth. */
+export const QUERY_LATE_MIN_MS = QUERY_LATE_MS / 4;
 /** How long a whole lookup may take; it answers with what it has. */
 export const LOOKUP_TIMEOUT_MS = 30_000;
+/** Nodes that keep one record where its key is crowded: so many that publisher and reader have an honest one in common though 1,000 identities were ground into the region (`lib/kad/region_bench.ts`). */
+export const REGION_PEERS_MAX = 512;
+/** Lookups of one systematic look at a region: three suffice where all are honest, ten beside a crowd at one key, and this many see 640 nodes. */
+export const REGION_LOOKUPS_MAX = 32;
+/** How long a systematic look at a region may take, and asking its nodes as long again. */
+export const REGION_TIMEOUT_MS = 60_000;
+/** Nodes of a crowded region asked or told at once: as many as dials may be under way, since most of them are strangers. */
+export const REGION_PARALLEL = DIALS_MAX;
 /** Questions one lookup may ask in all: far beyond log2 of any network, and an end for a lying one. */
 export const LOOKUP_QUESTIONS_MAX = 120;
+
+// Bootstrap
+
+/** Places in a directory of peers: a sample of the network, not its register; about 5 MB. */
+export const DIRECTORY_ENTRIES_MAX = 4_096;
+/** How long a peer stays in a directory after it was last heard of: dead entries are what newcomers wait for. */
+export const DIRECTORY_TTL_MS = 3_600_000;
+/** Peers on one page of a directory: enough to find a living one when half have left within the hour. */
+export const DIRECTORY_PEERS_MAX = 32;
+/** Bytes of a page of a directory: 32 records of 1 KiB in base64 with as much again for their readable fields. */
+export const DIRECTORY_PAGE_BYTES_MAX = 128 * KIB;
+/** Peers of one /24 or /48 that one newcomer is told of beyond its own neighbourhood. */
+export const INTRODUCED_PER_SUBNET_MAX = 2;
+/** Peers beyond the closest that the answer to a newcomer has room for. */
+export const INTRODUCED_MAX = 8;
+/** Peers that the TXT records of one domain, one directory or the local network may name in all. */
+export const SOURCE_PEERS_MAX = 32;
 
 // Tesseras and fragments
 
@@ -214,6 +267,12 @@ assert(POW_BITS_DEFAULT >= POW_BITS_MIN, "the default work is allowed");
 assert(
   HALF_OPEN_MAX >= HANDSHAKES_PER_SECOND * HELLO_TIMEOUT_MS / 1_000,
   "silent strangers at the admitted rate cannot fill every place for a handshake",
+);
+assert(
+  WORK_PER_SECOND * WORK_BURST_SECONDS >= PROVIDERS_PER_HOLDER_MAX &&
+    WORK_PER_SECOND * WORK_BURST_SECONDS >=
+      BULK_BYTES_MAX / BULK_BYTES_PER_TOKEN,
+  "a holder's whole share of records and the largest fragment are within anybody's burst",
 );
 assert(
   PROVIDERS_PER_KEY_MAX >= FRAGMENTS_MAX,

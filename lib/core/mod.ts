@@ -33,6 +33,15 @@ export {
   type Deadline,
   VirtualClock,
 } from "./clock.ts";
+export {
+  COUNTER_HELP,
+  type CounterName,
+  DROP_GROUPS,
+  type DropGroup,
+  DROPS,
+  EVENTS,
+  type Listed,
+} from "./counter_names.ts";
 export { Counters } from "./counters.ts";
 export {
   abortError,

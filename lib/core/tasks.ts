@@ -35,9 +35,13 @@ export class Tasks implements AsyncDisposable {
     return this.#running.size;
   }
 
-  /** Starts background work, unless the scope has ended. A cancellation ends it quietly; any other failure ends the scope. */
-  spawn(work: (signal: AbortSignal) => Promise<void>): void {
-    if (this.signal.aborted) return;
+  /**
+   * Starts background work, unless the scope has ended. A cancellation ends it quietly; any other failure ends the scope.
+   *
+   * @returns whether it began
+   */
+  spawn(work: (signal: AbortSignal) => Promise<void>): boolean {
+    if (this.signal.aborted) return false;
     const running = begin(work, this.signal).catch((error) => {
       if (codeOf(error) === "cancelled" || this.signal.aborted) return;
       this.#failure ??= { error };
@@ -47,6 +51,7 @@ export class Tasks implements AsyncDisposable {
       this.#running.delete(running);
     });
     this.#running.add(running);
+    return true;
   }
 
   /** Waits until nothing runs, without cancelling anything. */

@@ -1,5 +1,11 @@
 /** Routing in numbers, each beside the plain way to do the same: `deno run -A lib/kad/kad_bench.ts`. */
-import { keyOf, type NodeId, nodeId, SeededRandom } from "@tesseras/core";
+import {
+  compare,
+  keyOf,
+  type NodeId,
+  nodeId,
+  SeededRandom,
+} from "@tesseras/core";
 import type { Contact } from "./bucket.ts";
 import { closer } from "./distance.ts";
 import { Lookup } from "./lookup.ts";
@@ -99,6 +105,47 @@ function benchTable(): void {
         held.toSorted((a, b) => closer(targets[i & 255]!, a.id, b.id))
           .slice(0, 20)
       ),
+    },
+  );
+}
+
+/** What peers do to a table all the time: they answer, and they do not. */
+function benchReports(): void {
+  const table = tableOf(contacts[0]!.id, contacts.slice(1));
+  const held = [...table.entries()].map(({ contact }) => contact);
+  const list = held.map((contact) => ({ contact, seenMs: 0, failures: 0 }));
+  const rowOf = (id: NodeId) =>
+    list.find(({ contact }) => compare(contact.id, id) === 0)!;
+  const any = (i: number) => held[i * 31 % held.length]!;
+  report(
+    {
+      name: `a peer of ${held.length} answered`,
+      value: perSecond((i) => table.answered(any(i).id, i)),
+    },
+    "calls/s",
+    {
+      name: "find it in a flat list and write the time",
+      value: perSecond((i) => {
+        rowOf(any(i).id).seenMs = i;
+      }),
+    },
+  );
+  report(
+    {
+      name: `a peer of ${held.length} failed, the third time for good`,
+      value: perSecond((i) => {
+        const peer = any(i);
+        // It comes back at once, or the table would soon be empty.
+        if (table.failed(peer.id).removed) table.observe(peer, i);
+      }),
+    },
+    "calls/s",
+    {
+      name: "find it in a flat list and count, the third time from zero",
+      value: perSecond((i) => {
+        const row = rowOf(any(i).id);
+        row.failures = (row.failures + 1) % 3;
+      }),
     },
   );
 }
@@ -213,6 +260,7 @@ function benchPlacement(): void {
 
 benchSorting();
 benchTable();
+benchReports();
 benchMemory();
 benchLookup();
 benchPlacement();

@@ -2,13 +2,15 @@
  * An iterative lookup as a state machine (Kademlia 2.3): it says whom to ask next, is told what came of it, and knows
  * when it is over. Whoever runs it asks the questions, checks the answers and keeps the deadlines.
  */
-import { assert, equal, keyOf, type NodeId } from "@tesseras/core";
+import { assert, equal, type NodeId } from "@tesseras/core";
 import {
   BUCKET_PEERS_MAX,
   LOOKUP_PARALLEL,
   LOOKUP_QUESTIONS_MAX,
 } from "@tesseras/core/limits";
 import type { Contact } from "./bucket.ts";
+import type { Claims } from "./claims.ts";
+import { Crowd } from "./crowd.ts";
 import { closer } from "./distance.ts";
 
 /** What a {@link Lookup} needs to start. */
@@ -20,12 +22,20 @@ export type LookupOptions<C extends Contact> = {
   readonly count?: number;
   /** Questions in flight at once; late ones do not count. */
   readonly parallel?: number;
+  /**
+   * Questions in flight once the nearest known has answered: nobody named a nearer one, and all that is left is to hear
+   * everybody near it (Kademlia 2.3: "resends to all of the k closest nodes it has not already queried"). As
+   * `parallel` unless given.
+   */
+  readonly sweepParallel?: number;
   /** Questions in all, and contacts remembered for asking. */
   readonly questionsMax?: number;
   /** Capability bits every result must have. Contacts without them are asked for directions only. */
   readonly want?: number;
   /** Ids never to ask nor to find: our own, and those known to be of no use. */
   readonly exclude?: readonly NodeId[];
+  /** Contacts of one subnet among those asked and those found; `undefined` is no limit. */
+  readonly subnetMax?: number | undefined;
   /** What the other paths of the same lookup asked. See {@link Claims}. */
   readonly claimed?: Claims;
 };
@@ -53,38 +63,8 @@ export type Question = {
   readonly learnedCount: number;
 };
 
-/**
- * Which contacts the paths of one lookup asked, so that no two ask the same: a liar on one path then leads astray
- * that path alone (S/Kademlia 4.4). Give the same object to every path; the lookup is over when all of them are, and its
- * result is the nearest of theirs together.
- */
-export class Claims {
-  readonly #asked = new Set<string>();
-  readonly #failed = new Set<string>();
-
-  /** Takes the right to ask a contact. False when another path has it. */
-  claim(id: NodeId): boolean {
-    const key = keyOf(id);
-    if (this.#asked.has(key)) return false;
-    this.#asked.add(key);
-    return true;
-  }
-
-  /** Notes that a claimed contact did not answer. */
-  fail(id: NodeId): void {
-    this.#failed.add(keyOf(id));
-  }
-
-  /** Who has asked this contact, from the view of a path that has not. */
-  standing(id: NodeId): "free" | "taken" | "failed" {
-    const key = keyOf(id);
-    if (this.#failed.has(key)) return "failed";
-    return this.#asked.has(key) ? "taken" : "free";
-  }
-}
-
 type Known<C extends Contact> = {
-  readonly contact: C;
+  contact: C;
   readonly from: NodeId | undefined;
   readonly depth: number;
   state: Outcome | "waiting";
@@ -113,9 +93,11 @@ export class Lookup<C extends Contact> {
   readonly #target: NodeId;
   readonly #count: number;
   readonly #parallel: number;
+  readonly #sweepParallel: number;
   readonly #questionsMax: number;
   readonly #want: number;
   readonly #exclude: readonly NodeId[];
+  readonly #subnetMax: number | undefined;
   readonly #claimed: Claims | undefined;
   /** Nearest first. Ids are found by bisection, since no two have the same distance. */
   readonly #known: Known<C>[] = [];
@@ -136,22 +118,28 @@ export class Lookup<C extends Contact> {
     this.#target = target;
     this.#count = settled.count;
     this.#parallel = settled.parallel;
+    this.#sweepParallel = options.sweepParallel ?? settled.parallel;
     this.#questionsMax = settled.questionsMax;
     this.#want = settled.want;
     this.#exclude = exclude;
+    this.#subnetMax = options.subnetMax;
     this.#claimed = claimed;
     for (const seed of seeds) this.#learn(seed, undefined);
   }
 
-  /** Contacts to ask now, nearest first; none once it is over. They count as in flight until `answered`, `failed` or `late` is told. */
-  next(): C[] {
+  /**
+   * Contacts to ask now, nearest first, `most` at most; none once it is over. They count as in flight until `answered`, `failed` or
+   * `late` is told.
+   */
+  next(most = Infinity): C[] {
     const ask: C[] = [];
     if (this.done) return ask;
+    const inFlightMax = this.#sweeps() ? this.#sweepParallel : this.#parallel;
     // Wide enough to ask in parallel for a single result, too; and who is late does not hold a place.
     for (
       const known of this.#window(Math.max(this.#count, this.#parallel), "late")
     ) {
-      if (this.#askedCount >= this.#parallel) break;
+      if (this.#askedCount >= inFlightMax || ask.length >= most) break;
       if (this.#questions.length >= this.#questionsMax) break;
       if (known.state !== "waiting") continue;
       if (this.#claimed?.claim(known.contact.id) === false) continue;
@@ -167,10 +155,14 @@ export class Lookup<C extends Contact> {
   /**
    * Takes an answer. Of a long one only as many contacts are looked at as an honest peer would name; who was not asked,
    * or was reported on already, is not heard.
+   *
+   * @param met the contact as it was met, when that differs from what was said of it
    */
-  answered(id: NodeId, contacts: readonly C[]): void {
+  answered(id: NodeId, contacts: readonly C[], met?: C): void {
     const known = this.#close(id, "answered");
     if (known === undefined) return;
+    this.#claimed?.tell(id, "taken");
+    if (met !== undefined && equal(met.id, id)) known.contact = met;
     const honest = Math.max(this.#count, BUCKET_PEERS_MAX);
     for (const contact of contacts.slice(0, honest)) {
       if (this.#learn(contact, known)) known.learnedCount++;
@@ -179,7 +171,7 @@ export class Lookup<C extends Contact> {
 
   /** Notes that a contact did not answer, or answered what no honest peer would. */
   failed(id: NodeId): void {
-    if (this.#close(id, "failed") !== undefined) this.#claimed?.fail(id);
+    if (this.#close(id, "failed")) this.#claimed?.tell(id, "failed");
   }
 
   /** Notes that an answer takes long: the next question may start beside it, and it is still welcome. */
@@ -188,6 +180,7 @@ export class Lookup<C extends Contact> {
     const known = found ? this.#known[at] : undefined;
     if (known?.state !== "asked") return;
     known.state = "late";
+    this.#claimed?.tell(id, "late");
     this.#askedCount--;
     this.#lateCount++;
   }
@@ -197,10 +190,20 @@ export class Lookup<C extends Contact> {
     return this.#askedCount === 0 && this.#lateCount > 0;
   }
 
+  /** Questions in flight, late ones apart. */
+  get inFlight(): number {
+    return this.#askedCount;
+  }
+
+  /** Questions that are open, the late ones included. */
+  get openCount(): number {
+    return this.#askedCount + this.#lateCount;
+  }
+
   /** Whether it is over: nothing more is worth asking, or the questions are used up and none is open. */
   get done(): boolean {
-    const open = this.#askedCount + this.#lateCount;
-    if (open === 0 && this.#questions.length >= this.#questionsMax) return true;
+    const { length } = this.#questions;
+    if (this.openCount === 0 && length >= this.#questionsMax) return true;
     return this.#settled();
   }
 
@@ -213,19 +216,12 @@ export class Lookup<C extends Contact> {
 
   /** Those that answered and have what is wanted: at most `count`, nearest first. */
   closest(): C[] {
-    const found: C[] = [];
-    for (const { state, contact } of this.#known) {
-      if (found.length >= this.#count) break;
-      if (state === "answered" && this.#wanted(contact)) found.push(contact);
-    }
-    return found;
+    return this.#results().map(({ contact }) => contact);
   }
 
   /** Hops to the nearest result: 1 when it was in our own table, 0 when there is none. */
   get hops(): number {
-    return this.#known.find(({ state, contact }) =>
-      state === "answered" && this.#wanted(contact)
-    )?.depth ?? 0;
+    return this.#results()[0]?.depth ?? 0;
   }
 
   /** Contacts remembered: at most `questionsMax` that were asked and as many that wait. */
@@ -244,27 +240,55 @@ export class Lookup<C extends Contact> {
     }));
   }
 
-  /** The nearest contacts in order that have not failed, until `size` of them are wanted ones; those in state `apart` do not count. */
+  #results(): readonly Known<C>[] {
+    const found: Known<C>[] = [];
+    const crowd = new Crowd(this.#subnetMax);
+    for (const known of this.#known) {
+      if (found.length >= this.#count) break;
+      if (known.state !== "answered" || !this.#wanted(known.contact)) continue;
+      if (crowd.admits(known.contact, true)) found.push(known);
+    }
+    return found;
+  }
+
+  /** Whether the nearest of those left to us and not late has answered. */
+  #sweeps(): boolean {
+    for (const known of this.#window(this.#count, "late")) {
+      const fate = this.#fateOf(known);
+      if (fate === "answered") return true;
+      if (fate === "waiting" || fate === "asked") return false;
+    }
+    return false;
+  }
+
+  /** What has become of a contact, here or on another path. */
+  #fateOf({ state, contact }: Known<C>): Outcome | "waiting" | "taken" {
+    if (state !== "waiting") return state;
+    const standing = this.#claimed?.standing(contact.id) ?? "free";
+    return standing === "free" ? "waiting" : standing;
+  }
+
+  /** The nearest contacts in order that have not failed, until `size` of them are wanted ones; those that are `apart` do not count. */
   *#window(size: number, apart?: "late"): Generator<Known<C>> {
     let count = 0;
+    const crowd = new Crowd(this.#subnetMax);
     for (const known of this.#known) {
       if (count >= size) return;
-      const { state, contact } = known;
-      if (state === "failed") continue;
-      const elsewhere = state === "waiting" &&
-        this.#claimed?.standing(contact.id) === "failed";
-      if (elsewhere) continue;
+      const fate = this.#fateOf(known);
+      if (fate === "failed") continue;
+      const wanted = this.#wanted(known.contact);
+      const counts = fate !== apart;
+      if (counts && !crowd.admits(known.contact, wanted)) continue;
       yield known;
-      if (this.#wanted(contact) && state !== apart) count++;
+      if (wanted && counts) count++;
     }
   }
 
-  /** Whether everybody in the window has answered, here or on another path. */
+  /** Whether everybody in the window has answered, or is another path's to wait for. */
   #settled(): boolean {
-    for (const { state, contact } of this.#window(this.#count)) {
-      if (state === "asked" || state === "late") return false;
-      if (state !== "waiting") continue;
-      if (this.#claimed?.standing(contact.id) !== "taken") return false;
+    for (const known of this.#window(this.#count)) {
+      if (known.state === "asked" || known.state === "late") return false;
+      if (this.#fateOf(known) === "waiting") return false;
     }
     return true;
   }
@@ -291,11 +315,20 @@ export class Lookup<C extends Contact> {
 
   /**
    * Forgets the farthest contact that waits: there are as many nearer ones as there can be questions, so it would never
-   * be asked. @returns whether that was the one given
+   * be asked. One whose subnet is crowded goes first, or a crowd would push out those who are asked in its
+   * place. @returns whether that was the one given
    */
   #forget(contact: C): boolean {
-    const at = this.#known.findLastIndex(({ state }) => state === "waiting");
-    const [forgotten] = this.#known.splice(at, 1);
+    const crowd = new Crowd(this.#subnetMax);
+    let at = -1, crowdedAt = -1;
+    for (const [i, { state, contact: known }] of this.#known.entries()) {
+      if (state === "failed") continue;
+      const isCrowded = !crowd.admits(known, this.#wanted(known));
+      if (state !== "waiting") continue;
+      at = i;
+      if (isCrowded) crowdedAt = i;
+    }
+    const [forgotten] = this.#known.splice(crowdedAt < 0 ? at : crowdedAt, 1);
     this.#waitingCount--;
     this.#hasForgotten = true;
     return forgotten?.contact === contact;

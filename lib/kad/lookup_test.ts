@@ -9,8 +9,9 @@ import {
 import { BUCKET_PEERS_MAX } from "@tesseras/core/limits";
 import { assertEquals, assertTrue } from "@tesseras/testing";
 import type { Contact } from "./bucket.ts";
+import { Claims } from "./claims.ts";
 import { closer, randomIdInBucket } from "./distance.ts";
-import { Claims, Lookup } from "./lookup.ts";
+import { Lookup } from "./lookup.ts";
 import { Table } from "./table.ts";
 
 const TARGET = nodeId(new Uint8Array(20));

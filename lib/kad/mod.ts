@@ -5,6 +5,7 @@
  * @module
  */
 export type { Contact } from "./bucket.ts";
+export { Claims } from "./claims.ts";
 export {
   BUCKET_COUNT,
   bucketIndex,
@@ -13,13 +14,20 @@ export {
   randomIdInBucket,
 } from "./distance.ts";
 export {
-  Claims,
+  shareOf,
+  shareWithin,
+  type Sighting,
+  SizeEstimate,
+} from "./estimate.ts";
+export {
   Lookup,
   LOOKUP_DEFAULTS,
   type LookupOptions,
   type Outcome,
   type Question,
 } from "./lookup.ts";
+export { Pace } from "./pace.ts";
+export { type PathQuestion, Paths, type PathsOptions } from "./paths.ts";
 export {
   type Candidate,
   place,
@@ -27,6 +35,17 @@ export {
   type Placement,
   type PlaceOptions,
 } from "./placement.ts";
+export {
+  CROWDED_BELOW,
+  isCrowded,
+  isWithin,
+  keepersOf,
+  placeOf,
+  type Prefix,
+  regionOf,
+  type Surroundings,
+} from "./region.ts";
+export { Survey, type SurveyOptions } from "./survey.ts";
 export {
   type Entry,
   type Removal,

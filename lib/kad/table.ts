@@ -114,7 +114,8 @@ export class Table<C extends Contact> {
   }
 
   /**
-   * Notes that a peer proved its id to us just now, and says what to do.
+   * Notes that a peer proved its id to us just now, and says what to do. Its failures stay: a handshake costs a liar
+   * nothing, and only an answer makes up for the questions left without one.
    *
    * A peer that lives keeps its place against any newcomer, because the longest known are the likeliest to
    * stay (Kademlia 2.1), and because fresh identities in any number can then evict nobody.
@@ -268,7 +269,6 @@ export class Table<C extends Contact> {
     }
     place.contact = contact;
     place.seenMs = nowMs;
-    place.failures = 0;
     bucket.peers.splice(at, 1);
     bucket.peers.push(place);
     settle(bucket, place);

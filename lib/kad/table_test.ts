@@ -107,6 +107,17 @@ Deno.test("an answer forgives the failures before it", () => {
   assertEquals(table.size, 0);
 });
 
+Deno.test("a handshake is no answer: it forgives nothing", () => {
+  const table = new Table(SELF);
+  const [peer] = inBucket(FAR, 1);
+  table.observe(peer!, 0);
+  for (let i = 1; i <= 2; i++) {
+    table.failed(peer!.id);
+    assertEquals(table.observe(peer!, i), { do: "updated" });
+  }
+  assertEquals(table.failed(peer!.id), { removed: true });
+});
+
 Deno.test("seeing a peer again makes it the most recently seen and keeps its newest contact", () => {
   const table = new Table(SELF);
   const peers = inBucket(FAR, 3);

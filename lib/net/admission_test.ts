@@ -7,9 +7,7 @@ import {
   VirtualClock,
 } from "@tesseras/core";
 import { assertEquals, assertTrue } from "@tesseras/testing";
-import fc from "fast-check";
-import { Admission, type AdmissionLimits, TokenBucket } from "./admission.ts";
-import { COUNTERS } from "./counters.ts";
+import { Admission, type AdmissionLimits, type Meter } from "./admission.ts";
 
 type World = { runtime: Runtime; clock: VirtualClock; counters: Counters };
 
@@ -33,38 +31,6 @@ function gate(
 
 const at = (ip: string) => ({ ip, port: 4433 });
 const id = (byte: number) => nodeId(new Uint8Array(20).fill(byte));
-
-Deno.test("a bucket never lets through more than its burst and its rate", async () => {
-  await fc.assert(
-    fc.asyncProperty(
-      fc.integer({ min: 1, max: 50 }),
-      fc.integer({ min: 1, max: 50 }),
-      fc.array(fc.integer({ min: 0, max: 300 }), { maxLength: 60 }),
-      async (perSecond, burst, pauses) => {
-        const { clock } = world();
-        const bucket = new TokenBucket({ perSecond, burst }, clock);
-        let taken = 0;
-        for (const pause of pauses) {
-          await clock.advance(pause);
-          for (let i = 0; i < 5; i++) if (bucket.take()) taken++;
-        }
-        const allowed = burst + clock.monotonicMs() * perSecond / 1000;
-        assertTrue(taken <= allowed + 1e-6, `${taken} of ${allowed}`);
-      },
-    ),
-    { numRuns: 30 },
-  );
-});
-
-Deno.test("a bucket fills again at its rate", async () => {
-  const { clock } = world();
-  const bucket = new TokenBucket({ perSecond: 2, burst: 1 }, clock);
-  assertEquals([bucket.take(), bucket.take()], [true, false]);
-  await clock.advance(499);
-  assertEquals(bucket.take(), false);
-  await clock.advance(1);
-  assertEquals(bucket.take(), true);
-});
 
 Deno.test("sheds handshakes over the rate and counts them", () => {
   const { admission, counters } = gate({ handshakesPerSecond: 1 });
@@ -125,9 +91,41 @@ Deno.test("lets a local cluster share an address only when told to", () => {
   assertEquals(strict.admission.enter(at("127.0.0.1")), undefined);
 });
 
+/** What the peer whose id is all this byte may ask from an address. */
+function meterOf(
+  admission: Admission,
+  byte: number,
+  ip = `203.0.${byte}.1`,
+): Meter {
+  return admission.meter(id(byte), () => at(ip));
+}
+
+/** How often in a row a question is answered with yes. */
+function times(ask: () => boolean, atMost = 1_000): number {
+  let count = 0;
+  while (count < atMost && ask()) count++;
+  return count;
+}
+
+Deno.test("one address that opens connections without end leaves the rest of the rate to others", () => {
+  const { admission, counters } = gate({
+    handshakesPerSecond: 4,
+    addressHandshakesPerSecond: 1,
+  });
+  const open = (ip: string) => times(() => admission.admit(at(ip)));
+  assertEquals(open("203.0.113.1"), 10);
+  assertEquals(open("2001:db8:1:2::1"), 10);
+  assertEquals(open("2001:db8:1:2:3::1"), 0);
+  assertEquals(counters.get("admission.address_handshake_rate"), 3);
+  assertEquals(counters.get("admission.handshake_rate"), 0);
+  assertEquals(open("203.0.113.2") + open("203.0.113.3"), 20);
+  assertEquals(open("203.0.113.4"), 0);
+  assertEquals(counters.get("admission.handshake_rate"), 1);
+});
+
 Deno.test("meters each identity apart and remembers it over a reconnect", async () => {
   const { admission, clock, counters } = gate({ requestsPerSecond: 1 });
-  const ask = () => admission.request(id(1));
+  const ask = () => meterOf(admission, 1).request();
   assertEquals([ask(), ask(), ask(), ask(), ask()], [
     true,
     true,
@@ -135,7 +133,7 @@ Deno.test("meters each identity apart and remembers it over a reconnect", async 
     true,
     false,
   ]);
-  assertTrue(admission.request(id(2)));
+  assertTrue(meterOf(admission, 2).request());
   await clock.advance(1000);
   assertEquals([ask(), ask()], [true, false]);
   assertEquals(counters.get("admission.request_rate"), 2);
@@ -143,18 +141,116 @@ Deno.test("meters each identity apart and remembers it over a reconnect", async 
 
 Deno.test("forgets the identity unheard for longest when the table is full", () => {
   const { admission } = gate({ requestsPerSecond: 1, identitiesMax: 3 });
-  for (let i = 0; i < 4; i++) admission.request(id(1));
-  assertEquals(admission.request(id(1)), false);
-  for (const other of [2, 3]) admission.request(id(other));
-  assertEquals(admission.request(id(1)), false);
-  for (const other of [4, 5, 6]) admission.request(id(other));
+  const ask = (byte: number) => meterOf(admission, byte).request();
+  for (let i = 0; i < 4; i++) ask(1);
+  assertEquals(ask(1), false);
+  for (const other of [2, 3]) ask(other);
+  assertEquals(ask(1), false);
+  for (const other of [4, 5, 6]) ask(other);
   assertEquals(admission.meteredCount, 3);
-  assertEquals(admission.request(id(1)), true);
+  assertEquals(ask(1), true);
 });
 
-Deno.test("every counter has a name of two parts and a sentence", () => {
-  for (const [name, help] of Object.entries(COUNTERS)) {
-    assertTrue(/^[a-z]+\.[a-z_]+$/.test(name), name);
-    assertTrue(/^[A-Z].{20,}[^.]$/.test(help), help);
+Deno.test("identities of one address share its rate of requests, and one of them alone cannot use it up", () => {
+  const { admission, counters } = gate({
+    requestsPerSecond: 1,
+    addressRequestsPerSecond: 2,
+  });
+  const ask = (byte: number, ip: string) =>
+    times(meterOf(admission, byte, ip).request);
+  assertEquals(ask(1, "203.0.113.1"), 4);
+  assertEquals(ask(2, "203.0.113.1"), 4);
+  assertEquals(ask(3, "203.0.113.1"), 0);
+  assertEquals(counters.get("admission.address_request_rate"), 1);
+  assertEquals(counters.get("admission.request_rate"), 2);
+  assertEquals(ask(3, "203.0.113.2"), 4);
+});
+
+Deno.test("a peer whose connection moves to another address is metered where it is", () => {
+  const { admission } = gate({ addressRequestsPerSecond: 1 });
+  let ip = "203.0.113.1";
+  const meter = admission.meter(id(1), () => at(ip));
+  assertEquals(times(meter.request), 4);
+  ip = "203.0.114.1";
+  assertEquals(times(meter.request), 4);
+});
+
+Deno.test("work is paid by its weight, apart from requests", async () => {
+  const { admission, clock, counters } = gate({ workPerSecond: 1 });
+  const { work, request } = meterOf(admission, 1);
+  assertTrue(work(45));
+  assertEquals([work(6), work(5), work(1)], [false, true, false]);
+  assertEquals(counters.get("admission.work_rate"), 2);
+  assertTrue(request());
+  await clock.advance(3_000);
+  assertEquals([work(3), work(1)], [true, false]);
+});
+
+Deno.test("cheap identities of one subnet share one budget of work", () => {
+  const { admission, counters } = gate({
+    workPerSecond: 1,
+    subnetWorkPerSecond: 2,
+  });
+  let done = 0;
+  for (let byte = 1; byte <= 100; byte++) {
+    done += times(() => meterOf(admission, byte, `203.0.113.${byte}`).work(1));
   }
+  assertEquals(done, 100);
+  assertEquals(counters.get("admission.subnet_work_rate"), 98);
+  assertEquals(times(() => meterOf(admission, 101, "203.0.114.1").work(1)), 50);
+  const v6 = (byte: number, ip: string) =>
+    times(() => meterOf(admission, byte, ip).work(1));
+  assertEquals(v6(102, "2001:db8:1:1::1") + v6(103, "2001:db8:1:2::1"), 100);
+  assertEquals(v6(104, "2001:db8:1:3::1"), 0);
+});
+
+Deno.test("a work that is refused costs nobody anything", () => {
+  const { admission } = gate({ workPerSecond: 1, subnetWorkPerSecond: 1 });
+  assertTrue(meterOf(admission, 1, "203.0.113.1").work(50));
+  const second = meterOf(admission, 2, "203.0.113.2");
+  assertEquals(second.work(50), false);
+  // Elsewhere it still has all of its own.
+  assertTrue(meterOf(admission, 2, "203.0.114.2").work(50));
+});
+
+Deno.test("a large answer costs as much as many requests, and a debt is paid back", async () => {
+  const { admission, clock } = gate({ requestsPerSecond: 1 });
+  const { request, answered } = meterOf(admission, 1);
+  answered(1_000_000);
+  assertEquals(request(), false);
+  await clock.advance(4_900);
+  assertEquals(request(), false);
+  await clock.advance(100);
+  assertEquals(request(), true);
+});
+
+Deno.test("a local cluster shares one address without sharing its rates", () => {
+  const { admission } = gate({
+    exemptPrivateIps: true,
+    addressHandshakesPerSecond: 1,
+    addressRequestsPerSecond: 1,
+    subnetWorkPerSecond: 1,
+  });
+  const local = (byte: number) => meterOf(admission, byte, "127.0.0.1");
+  assertEquals(times(() => admission.admit(at("127.0.0.1")), 100), 100);
+  for (let byte = 1; byte <= 10; byte++) {
+    assertEquals(times(local(byte).request, 100), 100);
+    assertEquals(times(() => local(byte).work(10), 100), 100);
+  }
+  assertEquals(times(() => admission.admit(at("203.0.113.1")), 100), 10);
+});
+
+Deno.test("no table of rates outgrows its bound, whoever knocks", () => {
+  const { admission } = gate({ identitiesMax: 8 });
+  for (let i = 0; i < 500; i++) {
+    const ip = `198.51.${i & 255}.${i >> 8}`;
+    admission.admit(at(ip));
+    const bytes = new Uint8Array(20);
+    bytes.set([i & 255, i >> 8]);
+    const meter = admission.meter(nodeId(bytes), () => at(ip));
+    meter.request();
+    meter.work(1);
+    meter.answered(2);
+  }
+  assertEquals(admission.bucketCount, 5 * 8);
 });

@@ -8,7 +8,6 @@ import {
   type NodeId,
   orAbort,
   type Runtime,
-  Semaphore,
   type Tasks,
   TesserasError,
   throwIfAborted,
@@ -19,10 +18,9 @@ import {
   DIAL_FAILURES_MAX,
   DIAL_SILENCE_MS,
   DIAL_TIMEOUT_MS,
-  DIALS_MAX,
 } from "@tesseras/core/limits";
 import type { NodeRecord } from "@tesseras/wire";
-import { count } from "./counters.ts";
+import { DialPlaces } from "./dial_places.ts";
 import {
   CLOSE,
   dialHello,
@@ -58,7 +56,7 @@ export type DialParts = {
 export class Dials {
   readonly #parts: DialParts;
   readonly #runtime: Runtime;
-  readonly #places = new Semaphore(DIALS_MAX);
+  readonly #places: DialPlaces;
   readonly #shared = new Map<string, Shared>();
   /** Oldest failure first. */
   readonly #failed = new Map<string, Failed>();
@@ -66,6 +64,7 @@ export class Dials {
   constructor(parts: DialParts, runtime: Runtime) {
     this.#parts = parts;
     this.#runtime = runtime;
+    this.#places = new DialPlaces(runtime.clock);
   }
 
   /** Whether a peer is being dialled now. */
@@ -103,16 +102,19 @@ export class Dials {
     address: Address,
     signal: AbortSignal,
   ): Promise<NodeRecord> {
-    const connection = await this.#connect(address, "anyone", signal);
+    const { self } = this.#parts;
+    let connection: Connection | undefined;
     try {
-      const { self } = this.#parts;
-      return await firstContactHello(
-        connection,
-        { self, runtime: this.#runtime },
-        signal,
-      );
+      connection = await this.#connect(address, "anyone", signal);
+      const parts = { self, runtime: this.#runtime };
+      return await firstContactHello(connection, parts, signal);
+    } catch (error) {
+      if (!signal.aborted) {
+        this.#runtime.counters.add("peers.first_contact_failed");
+      }
+      throw error;
     } finally {
-      connection.close(CLOSE.done, "first contact");
+      connection?.close(CLOSE.done, "first contact");
     }
   }
 
@@ -158,14 +160,14 @@ export class Dials {
     const startedMs = clock.monotonicMs();
     try {
       const session = await this.#firstThatAnswers(peer, signal);
-      count(counters, "peers.dialled");
+      counters.add("peers.dialled");
       this.#parts.onSession(session);
       return session;
     } catch (error) {
       // Whoever gives up waiting after this long has learned as much as a dial that ran its course.
       const silent = clock.monotonicMs() - startedMs >= DIAL_SILENCE_MS;
       if ((!signal.aborted || silent) && codeOf(error) !== undefined) {
-        count(counters, "peers.dial_failed");
+        counters.add("peers.dial_failed");
         log.debug("dial.failed", { peer: key, reason: messageOf(error) });
         this.rememberFailure(peer);
       }
@@ -232,7 +234,7 @@ export class Dials {
     const leftMs = (failed?.untilMs ?? 0) -
       this.#runtime.clock.monotonicMs();
     if (!failed || leftMs <= 0 || failed.sequence < peer.sequence) return;
-    count(this.#runtime.counters, "peers.dial_backoff");
+    this.#runtime.counters.add("peers.dial_backoff");
     throw new TesserasError(
       "unreachable",
       `Cannot dial ${key}: it failed ${failed.times} times, next try in ${

@@ -32,10 +32,13 @@ export async function endingOf(
   const closed = await closedOf(session.connection, clock, signal);
   if (closed === undefined) return undefined;
   const { code } = closed;
-  if (code === CLOSED_LOST || code === CLOSE.done) {
+  const hasLeft = code === CLOSE.leaving;
+  if (code === CLOSED_LOST || code === CLOSE.done || hasLeft) {
     const error = new TesserasError(
       "unreachable",
-      `Cannot ask ${peer}: the connection is over`,
+      `Cannot ask ${peer}: ${
+        hasLeft ? "it has left" : "the connection is over"
+      }`,
     );
     return { error, turnedAway: false };
   }

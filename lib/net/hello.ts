@@ -6,6 +6,7 @@
 import {
   type Address,
   codeOf,
+  type CounterName,
   equal,
   type ErrorCode,
   keyOf,
@@ -29,7 +30,6 @@ import {
   readNodeRecord,
 } from "@tesseras/wire";
 import { ask } from "./ask.ts";
-import { count, type CounterName } from "./counters.ts";
 import { FrameReader } from "./frames.ts";
 import {
   CLOSED_FRIENDLY,
@@ -40,12 +40,14 @@ import {
 
 /** Why we close a connection; the peer is told the number and a short reason. */
 export const CLOSE = {
-  /** Nothing is wrong: idle, a duplicate, a first contact, a shutdown. */
+  /** Nothing is wrong: idle, a duplicate, a first contact. */
   done: CLOSED_FRIENDLY,
   /** No room now. */
   overloaded: CLOSED_REFUSED,
   /** The hello failed, or policy says no: coming back as the same will not help. */
   refused: 2,
+  /** The node stops: whoever hears it need not ask there again. It speaks for the closer alone, and the hello says who that is. */
+  leaving: 3,
 } as const;
 
 /** This node, as its sessions present it. */
@@ -85,7 +87,7 @@ export async function answerHello(
       { self, runtime, counted },
       signal,
     );
-    count(runtime.counters, "hello.accepted");
+    runtime.counters.add("hello.accepted");
     return { connection, peer, observed: undefined, dialled: false };
   } catch (error) {
     counted.count(error);
@@ -151,7 +153,7 @@ class Failure {
     const code = codeOf(error);
     if (code === undefined || code === "cancelled") return;
     const name = this.#nameOf(code);
-    count(this.#runtime.counters, name);
+    this.#runtime.counters.add(name);
     this.#runtime.log.debug("hello.failed", { name, reason: messageOf(error) });
   }
 
@@ -183,7 +185,7 @@ export async function dialHello(
   // An answerer that passes on another's challenge would have us sign in to that other for it. The id is compared too, because
   // one key has as many ids as its holder cares to mint.
   if (!equal(peer.publicKey, pinned.publicKey) || !equal(peer.id, pinned.id)) {
-    count(runtime.counters, "hello.refused_by_us");
+    runtime.counters.add("hello.wrong_answerer");
     throw new TesserasError(
       "forged",
       `Cannot prove identity: the challenge is from ${

@@ -149,7 +149,7 @@ Deno.test("signs nothing for an answerer that passes on another's challenge", as
   await world.clock.run(say({ stream, id: raw.id }, raw.challenge));
   await world.clock.run(refused);
   assertEquals(await world.clock.run(stream.read(never)), undefined);
-  assertEquals(victim.counted("hello.refused_by_us"), 1);
+  assertEquals(victim.counted("hello.wrong_answerer"), 1);
 });
 
 Deno.test("refuses another id of the right key", async () => {

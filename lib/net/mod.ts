@@ -9,7 +9,7 @@ export {
   Admission,
   ADMISSION_DEFAULTS,
   type AdmissionLimits,
-  TokenBucket,
+  type Meter,
 } from "./admission.ts";
 export {
   type Activity,
@@ -28,7 +28,7 @@ export {
   StreamBulk,
   transferTimeoutMs,
 } from "./bulk.ts";
-export { count, type CounterName, COUNTERS } from "./counters.ts";
+export { answerCost, workOf } from "./cost.ts";
 export { FrameReader } from "./frames.ts";
 export {
   answerHello,
@@ -38,8 +38,16 @@ export {
   type Self,
   type Session,
 } from "./hello.ts";
-export { Peers, type PeersParts, type SessionStatus } from "./peers.ts";
+export type {
+  Met,
+  OpenPeerNet,
+  PeerNet,
+  PeerNetParts,
+  SessionStatus,
+} from "./peer_net.ts";
+export { Peers, type PeersParts } from "./peers.ts";
 export { type Handler, type Reply, serve, type Serving } from "./serve.ts";
+export { type Rate, TokenBucket, TokenBuckets } from "./token_bucket.ts";
 export {
   type Admit,
   type Closed,

@@ -126,6 +126,7 @@ type NodeParts = {
   readonly peers: Peers;
   readonly runtime: SeenRuntime;
   readonly met: readonly string[];
+  readonly left: readonly string[];
 };
 
 /** One node of a world. */
@@ -136,6 +137,8 @@ export class TestNode implements AsyncDisposable {
   readonly runtime: SeenRuntime;
   /** Whom it has met, by the second byte of their ids, and where they see it. */
   readonly met: readonly string[];
+  /** Who said goodbye, by the second byte of their ids. */
+  readonly left: readonly string[];
 
   constructor(parts: NodeParts) {
     this.self = parts.self;
@@ -143,6 +146,7 @@ export class TestNode implements AsyncDisposable {
     this.peers = parts.peers;
     this.runtime = parts.runtime;
     this.met = parts.met;
+    this.left = parts.left;
   }
 
   /** Its record. */
@@ -180,6 +184,7 @@ export async function startNode(opening: Opening): Promise<TestNode> {
   const record = () => signed;
   const self = { identity, record, powBits: options.powBits ?? POW_BITS_MIN };
   const met: string[] = [];
+  const left: string[] = [];
   const peers = Peers.start(
     {
       transport,
@@ -189,13 +194,14 @@ export async function startNode(opening: Opening): Promise<TestNode> {
       onSession: ({ peer, observed }) => {
         met.push(`${peer.id[1]}:${observed?.ip}`);
       },
+      onLeave: (id) => left.push(`${id[1]}`),
       ...(options.allow && { allow: options.allow }),
       ...(options.dialledMax && { dialledMax: options.dialledMax }),
     },
     runtime,
     never,
   );
-  return new TestNode({ self, transport, peers, runtime, met });
+  return new TestNode({ self, transport, peers, runtime, met, left });
 }
 
 /** A request for so many octets. */

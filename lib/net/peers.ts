@@ -5,6 +5,7 @@ import {
   keyOf,
   messageOf,
   type NodeId,
+  orAbort,
   type Runtime,
   Tasks,
   TesserasError,
@@ -19,10 +20,11 @@ import type { NodeRecord, Request } from "@tesseras/wire";
 import type { Admission } from "./admission.ts";
 import { type Answer, ask, type AskOptions } from "./ask.ts";
 import { BulkOnce } from "./bulk.ts";
-import { count } from "./counters.ts";
 import { Dials } from "./dials.ts";
 import { endingOf } from "./ending.ts";
+import { countFailure } from "./failures.ts";
 import { answerHello, CLOSE, type Self, type Session } from "./hello.ts";
+import type { PeerNet, SessionStatus } from "./peer_net.ts";
 import { Live, SessionPool } from "./pool.ts";
 import { type Handler, serve } from "./serve.ts";
 import type { Connection, Transport } from "./transport.ts";
@@ -39,19 +41,10 @@ export type PeersParts = {
   readonly allow?: (peer: NodeRecord, remote: Address) => boolean;
   /** Hears of every new session: the peer's fresh record, and where the peer sees us. Must not throw. */
   readonly onSession?: (session: Session) => void;
+  /** Hears of a peer that said goodbye for good and has no other session. Must not throw. */
+  readonly onLeave?: (id: NodeId) => void;
   /** Dialled connections held at once; `DIALLED_MAX` unless given. */
   readonly dialledMax?: number;
-};
-
-/** One session as a person is shown it. */
-export type SessionStatus = {
-  readonly id: NodeId;
-  readonly remote: Address;
-  readonly dialled: boolean;
-  /** Requests under way, in both directions. */
-  readonly busyCount: number;
-  /** How long it has been open. */
-  readonly ageMs: number;
 };
 
 /** How often idle sessions are looked for: one closes at most a quarter late. */
@@ -59,8 +52,8 @@ const REAP_MS = CONNECTION_IDLE_MS / 4;
 /** How long a peer may leave every request without an answer before its connection is given up: longer than any live dial takes. */
 const SILENCE_MAX_MS = DIAL_TIMEOUT_MS;
 
-/** The sessions of one node. Disposing it closes them all. */
-export class Peers implements AsyncDisposable {
+/** The sessions of one node. Disposing it says goodbye on all of them. */
+export class Peers implements PeerNet {
   readonly #parts: PeersParts;
   readonly #runtime: Runtime;
   readonly #tasks: Tasks;
@@ -126,7 +119,7 @@ export class Peers implements AsyncDisposable {
     } catch (error) {
       if (codeOf(error) !== "unreachable" || once?.begun) throw error;
     }
-    count(this.#runtime.counters, "peers.redialled");
+    this.#runtime.counters.add("peers.redialled");
     const next = this.#pool.best(peer.id) ?? await this.#dial(peer, signal);
     return await this.#askOver(next, call, signal);
   }
@@ -156,6 +149,11 @@ export class Peers implements AsyncDisposable {
     }));
   }
 
+  /** Where a peer's packets come from now; `undefined` without a session. */
+  remoteOf(id: NodeId): Address | undefined {
+    return this.#pool.best(id)?.session.connection.remote;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closeAll();
     try {
@@ -169,7 +167,7 @@ export class Peers implements AsyncDisposable {
   #closeAll(): void {
     for (const live of [...this.#pool.all()]) {
       this.#pool.remove(live);
-      live.session.connection.close(CLOSE.done, "shutdown");
+      live.session.connection.close(CLOSE.leaving, "shutdown");
     }
   }
 
@@ -193,7 +191,7 @@ export class Peers implements AsyncDisposable {
     if (dialled < dialledMax) return;
     const quietest = this.#pool.quietestDialled();
     if (quietest !== undefined) return this.#close(quietest, "idle");
-    count(this.#runtime.counters, "peers.dials_full");
+    this.#runtime.counters.add("peers.dials_full");
     throw new TesserasError(
       "overloaded",
       `Cannot dial: all ${dialledMax} dialled connections are in use`,
@@ -208,7 +206,7 @@ export class Peers implements AsyncDisposable {
     const { clock, counters } = this.#runtime;
     const { connection } = live.session;
     const askedMs = clock.monotonicMs();
-    count(counters, "rpc.asked");
+    counters.add("rpc.asked");
     try {
       const answer = await ask(
         { ...call, connection, activity: live },
@@ -218,7 +216,7 @@ export class Peers implements AsyncDisposable {
       this.#dials.forgetFailures(live.session.peer);
       return answer;
     } catch (error) {
-      count(counters, "rpc.failed");
+      countFailure(counters, codeOf(error));
       if (codeOf(error) === "timeout") this.#noteSilence(live, askedMs);
       if (codeOf(error) !== "unreachable") throw error;
       const ended = await this.#endOf(live.session);
@@ -233,7 +231,7 @@ export class Peers implements AsyncDisposable {
     // Other requests under way may be what keeps the line busy; the last of them to fail decides.
     const silentMs = live.unanswered(askedMs);
     if (live.busyCount > 0 || silentMs < SILENCE_MAX_MS) return;
-    count(this.#runtime.counters, "peers.silent_closed");
+    this.#runtime.counters.add("peers.silent_closed");
     this.#pool.remove(live);
     live.session.connection.close(CLOSE.done, "silent");
   }
@@ -277,7 +275,7 @@ export class Peers implements AsyncDisposable {
       return;
     }
     if (allow?.(session.peer, connection.remote) === false) {
-      count(this.#runtime.counters, "admission.policy_refused");
+      this.#runtime.counters.add("admission.policy_refused");
       return connection.close(CLOSE.refused, "policy");
     }
     await this.#attend(this.#enroll(session), signal);
@@ -309,7 +307,7 @@ export class Peers implements AsyncDisposable {
       connection,
       from: peer,
       handler: this.#parts.handler,
-      mayAsk: () => this.#parts.admission.request(peer.id),
+      meter: this.#parts.admission.meter(peer.id, () => connection.remote),
       activity: live,
     };
     try {
@@ -322,8 +320,14 @@ export class Peers implements AsyncDisposable {
       });
     } finally {
       this.#pool.remove(live);
-      connection.close(CLOSE.done, "over");
+      // The scope ends with the node.
+      if (signal.aborted) connection.close(CLOSE.leaving, "shutdown");
+      else connection.close(CLOSE.done, "over");
     }
+    const { code } = await orAbort(connection.closed, signal);
+    // One that was started again may be back before the end of its earlier life is noticed.
+    if (code !== CLOSE.leaving || this.#pool.best(peer.id)) return;
+    this.#parts.onLeave?.(peer.id);
   }
 
   async #reapIdle(signal: AbortSignal): Promise<void> {
@@ -351,7 +355,7 @@ export class Peers implements AsyncDisposable {
   }
 
   #close(live: Live, why: "idle" | "duplicate"): void {
-    count(this.#runtime.counters, `peers.${why}_closed`);
+    this.#runtime.counters.add(`peers.${why}_closed`);
     this.#pool.remove(live);
     live.session.connection.close(CLOSE.done, why);
   }

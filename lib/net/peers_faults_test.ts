@@ -6,7 +6,6 @@ import {
 } from "@tesseras/core/limits";
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import { bulkOf, collectBulk } from "./bulk.ts";
-import { COUNTERS } from "./counters.ts";
 import { dialHello } from "./hello.ts";
 import {
   fragmentOf,
@@ -185,15 +184,4 @@ Deno.test("a partition ends sessions, and healing brings them back", async () =>
   world.network.heal();
   await world.clock.advance(10_000);
   await world.clock.run(Promise.all(everyone()));
-});
-
-Deno.test("every counter that was counted is in the table", async () => {
-  await using world = new World(1);
-  const [a, b] = await startNodes(world, 2) as [TestNode, TestNode];
-  await world.clock.run(askPing(b, a.record));
-  for (const node of [a, b]) {
-    for (const name of Object.keys(node.runtime.counters.snapshot())) {
-      assertTrue(Object.hasOwn(COUNTERS, name), name);
-    }
-  }
 });

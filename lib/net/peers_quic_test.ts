@@ -142,3 +142,16 @@ Deno.test("QUIC: an abort in the middle leaves nothing open", async () => {
   await assertRejectsCode(asked, "cancelled");
   assertEquals(b.peers.sessions()[0]?.busyCount, 0);
 });
+
+Deno.test("QUIC: a node that stops says goodbye to those it is connected to", async () => {
+  await using a = await node(1);
+  {
+    await using b = await node(2);
+    await b.peers.ask(a.record, ping, {}, never);
+    assertEquals(a.left, []);
+  }
+  using patience = systemClock.deadline(30_000, never);
+  while (a.left.length === 0) await systemClock.sleep(5, patience.signal);
+  assertEquals(a.left, [`${(await identityOf(2)).id[1]}`]);
+  assertEquals(a.peers.sessions(), []);
+});

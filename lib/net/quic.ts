@@ -10,7 +10,6 @@ import { QuicTransport } from "./quic_transport.ts";
 import { refuseUncheckedCertificates } from "./quic_trial.ts";
 import type { Transport } from "./transport.ts";
 
-export { QUIC_COUNTERS } from "./quic_counters.ts";
 export {
   type CongestionControl,
   QUIC_DEFAULTS,

@@ -7,7 +7,6 @@ import {
   messageOf,
   orAbort,
   type Runtime,
-  Semaphore,
   Tasks,
   TesserasError,
   throwIfAborted,
@@ -15,15 +14,14 @@ import {
 import {
   ALPN,
   ARRIVALS_MAX,
-  DIALS_MAX,
   HALF_OPEN_MAX,
   HELLO_TIMEOUT_MS,
   TRUSTS_CACHED_MAX,
 } from "@tesseras/core/limits";
 import { Arrivals } from "./arrivals.ts";
+import { DialPlaces } from "./dial_places.ts";
 import type { Trust } from "./certificate.ts";
 import { QuicConnection, remoteOf } from "./quic_connection.ts";
-import { countQuic } from "./quic_counters.ts";
 import { type Bound, type QuicSettings, wireOptions } from "./quic_endpoint.ts";
 import { dialError } from "./quic_errors.ts";
 import {
@@ -47,7 +45,7 @@ export class QuicTransport implements Transport {
   readonly #runtime: Runtime;
   readonly #tasks = new Tasks(new AbortController().signal);
   readonly #arrivals = new Arrivals<Connection>(ARRIVALS_MAX);
-  readonly #dials = new Semaphore(DIALS_MAX);
+  readonly #dials: DialPlaces;
   readonly #connections = new Set<QuicConnection>();
   readonly #trusts = new TrustCache(TRUSTS_CACHED_MAX);
   #halfOpenCount = 0;
@@ -59,6 +57,7 @@ export class QuicTransport implements Transport {
     this.#listener = bound.listener;
     this.#settings = settings;
     this.#runtime = runtime;
+    this.#dials = new DialPlaces(runtime.clock);
     const { hostname, port } = bound.endpoint.addr;
     this.local = { ip: canonicalIp(hostname) ?? hostname, port };
     this.#tasks.spawn(() => this.#acceptAll());
@@ -83,10 +82,10 @@ export class QuicTransport implements Transport {
         deadline.signal,
         (late) => late.close(),
       );
-      countQuic(this.#runtime.counters, "quic.dialled");
+      this.#runtime.counters.add("quic.dialled");
       return this.#adopt(conn, true);
     } catch (error) {
-      countQuic(this.#runtime.counters, "quic.dial_failed");
+      this.#runtime.counters.add("quic.dial_failed");
       throwIfAborted(signal);
       if (this.#disposing) throw disposed(address);
       if (deadline.signal.aborted) throw nobodyAnswers(address);
@@ -142,13 +141,13 @@ export class QuicTransport implements Transport {
   #answer(incoming: Deno.QuicIncoming): void {
     const { counters } = this.#runtime;
     const conn = acceptEarly(incoming);
-    if (conn === undefined) return countQuic(counters, "quic.bad_client");
+    if (conn === undefined) return counters.add("quic.bad_client");
     if (this.#halfOpenCount >= HALF_OPEN_MAX) {
-      countQuic(counters, "quic.half_open_refused");
+      counters.add("quic.half_open_refused");
       return refuse(conn);
     }
     if (!this.#settings.admit(remoteOf(conn))) {
-      countQuic(counters, "quic.admission_refused");
+      counters.add("quic.admission_refused");
       return refuse(conn);
     }
     this.#tasks.spawn((signal) => this.#shakeHands(conn, signal));
@@ -169,19 +168,19 @@ export class QuicTransport implements Transport {
       // A handshake that broke off also resolves, a moment before the connection is known to be over.
       await new Promise((resolve) => setImmediate(resolve));
     } catch {
-      countQuic(counters, "quic.handshake_timeout");
+      counters.add("quic.handshake_timeout");
       return connection.close(CLOSED_REFUSED, "handshake took too long");
     } finally {
       this.#halfOpenCount--;
     }
     if (connection.ending || conn.protocol !== ALPN) {
-      return countQuic(counters, "quic.handshake_failed");
+      return counters.add("quic.handshake_failed");
     }
     if (!this.#arrivals.push(connection)) {
-      countQuic(counters, "quic.arrivals_refused");
+      counters.add("quic.arrivals_refused");
       return connection.close(CLOSED_REFUSED, "too many wait to be accepted");
     }
-    countQuic(counters, "quic.accepted");
+    counters.add("quic.accepted");
   }
 
   #adopt(conn: Deno.QuicConn, dialled: boolean): QuicConnection {

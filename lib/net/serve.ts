@@ -24,7 +24,9 @@ import {
   type NodeRecord,
   type Request,
   type Response,
+  type WireCode,
 } from "@tesseras/wire";
+import type { Meter } from "./admission.ts";
 import { type Activity, refuseLeftover, UNREAD_ID } from "./ask.ts";
 import {
   announcedBytes,
@@ -34,7 +36,7 @@ import {
   StreamBulk,
   transferTimeoutMs,
 } from "./bulk.ts";
-import { count } from "./counters.ts";
+import { answerCost, workOf } from "./cost.ts";
 import { FrameReader } from "./frames.ts";
 import type { Connection, Stream } from "./transport.ts";
 
@@ -62,8 +64,8 @@ export type Serving = {
   /** The peer at its other end. */
   readonly from: NodeRecord;
   readonly handler: Handler;
-  /** Asked once for each request; `false` answers `overloaded`. */
-  readonly mayAsk: () => boolean;
+  /** What the peer may still ask; beyond, it is answered `overloaded`. */
+  readonly meter: Meter;
   readonly activity: Activity;
 };
 
@@ -106,6 +108,14 @@ const TOO_MANY: Reply = {
   },
 };
 
+const TOO_MUCH: Reply = {
+  response: {
+    type: "error",
+    code: "overloaded",
+    text: "Too much work for you or your subnet, ask for less",
+  },
+};
+
 type Serve = {
   readonly stream: Stream;
   readonly serving: Serving;
@@ -114,19 +124,25 @@ type Serve = {
 
 async function serveStream(serve: Serve, signal: AbortSignal): Promise<void> {
   const { counters, log } = serve.runtime;
-  // Counted before anything is read, so that what cannot be read is not free either.
-  const mayAsk = serve.serving.mayAsk();
+  const { meter } = serve.serving;
+  // Paid before anything is read, so that what cannot be read is not free either.
+  const mayAsk = meter.request();
   try {
     const arrived = await arrive(serve, signal);
     if (arrived === undefined) return;
-    const sealed = mayAsk
-      ? await replyTo(serve, arrived, signal)
-      : seal(arrived.id, TOO_MANY);
+    const sealed = !mayAsk
+      ? seal(arrived.id, TOO_MANY)
+      : !meter.work(workOf(arrived.request))
+      ? seal(arrived.id, TOO_MUCH)
+      : await replyTo(serve, arrived, signal);
+    meter.answered(answerCost(sealed.frame.length, sealed.bulk?.bytes ?? 0));
     await send(serve, sealed, signal);
-    count(counters, sealed.isRefusal ? "rpc.refused" : "rpc.served");
+    if (sealed.refusal === undefined) return counters.add("rpc.served");
+    counters.add("rpc.refused");
+    counters.add(`rpc.refused_${sealed.refusal}`);
   } catch (error) {
     if (codeOf(error) === undefined) throw error;
-    count(counters, "rpc.unanswered");
+    counters.add("rpc.unanswered");
     log.debug("request.unanswered", { reason: messageOf(error) });
   }
 }
@@ -150,11 +166,11 @@ async function arrive(
     switch (codeOf(error)) {
       case "timeout":
         // Nothing is owed to a sender that trickles.
-        count(counters, "rpc.slow");
+        counters.add("rpc.slow");
         return undefined;
       case "malformed":
       case "corrupt": {
-        count(counters, "rpc.malformed");
+        counters.add("rpc.malformed");
         const response = errorAnswerOf(error);
         await send(serve, seal(UNREAD_ID, { response }), signal);
         return undefined;
@@ -209,7 +225,8 @@ async function replyTo(
 type Sealed = {
   readonly frame: Uint8Array;
   readonly bulk: BulkSource | undefined;
-  readonly isRefusal: boolean;
+  /** The code of an error answer. */
+  readonly refusal: WireCode | undefined;
 };
 
 /** Encodes an answer. A handler whose answer does not hold together is a bug of ours and fails here, where the peer can be told. */
@@ -219,13 +236,14 @@ function seal(id: number, { response, bulk }: Reply): Sealed {
     `a ${response.type} brings the octets it announces`,
   );
   const frame = encodeFrame({ v: WIRE_VERSION, id, body: response });
-  return { frame, bulk, isRefusal: response.type === "error" };
+  const refusal = response.type === "error" ? response.code : undefined;
+  return { frame, bulk, refusal };
 }
 
 /** What the peer learns of a failed request. A bug of ours is counted for the operator. */
 function refusal(error: unknown, { counters, log }: Runtime): ErrorAnswer {
   if (codeOf(error) === undefined) {
-    count(counters, "rpc.handler_failed");
+    counters.add("rpc.handler_failed");
     // Below what operators keep: a peer that found the bug may provoke it at its own pace.
     log.debug("request.failed", { reason: messageOf(error) });
   }

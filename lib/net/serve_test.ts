@@ -189,6 +189,62 @@ Deno.test("answers overloaded to an identity that asks too often", async () => {
   );
 });
 
+Deno.test("work over its budget is answered with overloaded before any is done, and small questions go on", async () => {
+  await using world = new World(2);
+  const handled: string[] = [];
+  const node = await world.node(1, {
+    limits: { workPerSecond: 1 },
+    handler: (_from, request) => {
+      handled.push(request.type);
+      return Promise.resolve({ response: { type: "nodes", records: [] } });
+    },
+  });
+  const connection = await known(world, node);
+  const entry = { record: new Uint8Array(1), holder: new Uint8Array(1) };
+  const store = frame({ type: "store", entries: Array(20).fill(entry) });
+  const codes: string[] = [];
+  for (let i = 0; i < 4; i++) {
+    const { body } = (await world.clock.run(answerTo(connection, store)))!;
+    codes.push(body.type === "error" ? body.code : body.type);
+  }
+  assertEquals(codes, ["nodes", "nodes", "overloaded", "overloaded"]);
+  assertEquals(handled, ["store", "store"]);
+  assertEquals(node.counted("admission.work_rate"), 2);
+  assertEquals(node.counted("rpc.refused_overloaded"), 2);
+  assertEquals(node.counted("rpc.refused"), 2);
+  await world.clock.run(answerTo(connection, frame(ping)));
+  assertEquals(handled.at(-1), "ping");
+  assertEquals(node.peers.sessions().length, 1);
+});
+
+Deno.test("a peer that asks for large answers is stopped sooner than one that asks for small ones", async () => {
+  await using world = new World(2);
+  const records = Array<Uint8Array>(20).fill(new Uint8Array(1000));
+  const node = await world.node(1, {
+    limits: { requestsPerSecond: 10 },
+    handler: (_from, request) =>
+      Promise.resolve({
+        response: {
+          type: "nodes",
+          records: request.type === "find_node" ? records : [],
+        },
+      }),
+  });
+  const connection = await known(world, node);
+  const target = node.self.identity.id;
+  const large = frame({ type: "find_node", target, want: 0 });
+  const answeredTo = async (bytes: Uint8Array): Promise<number> => {
+    for (let count = 0; count < 100; count++) {
+      const { body } = (await world.clock.run(answerTo(connection, bytes)))!;
+      if (body.type === "error") return count;
+    }
+    return 100;
+  };
+  const largeCount = await answeredTo(large);
+  await world.clock.advance(20_000);
+  assertTrue(3 * largeCount < await answeredTo(frame(ping)), `${largeCount}`);
+});
+
 Deno.test("tells a peer nothing about an error nobody foresaw", async () => {
   await using world = new World(2);
   const node = await world.node(1);

@@ -22,6 +22,7 @@ export {
   type Latency,
   type LinkWeather,
   SIM_IDLE_MS,
+  SimLinks,
   type Weather,
 } from "./sim_links.ts";
 export { SIM_WINDOW_BYTES } from "./sim_stream.ts";

@@ -21,7 +21,8 @@ import type { NodeRecord } from "@tesseras/wire";
 import { askHolder } from "./ask_holder.ts";
 import { type FetchEvent, Gather } from "./gather.ts";
 import type { Node } from "./node.ts";
-import { findProviders, type Provider } from "./pointers.ts";
+import type { Provider } from "./pointers.ts";
+import { findProviders } from "./providers.ts";
 
 /** What came back and from whom. */
 export type FetchReport = {

@@ -3,6 +3,8 @@ import {
   type Clock,
   codeOf,
   type Deadline,
+  equal,
+  type ErrorCode,
   messageOf,
   type NodeId,
   orAbort,
@@ -12,14 +14,16 @@ import {
 } from "@tesseras/core";
 import {
   BUCKET_PEERS_MAX,
+  LOOKUP_PATHS_MAX,
   LOOKUP_QUESTIONS_MAX,
   LOOKUP_TIMEOUT_MS,
-  QUERY_LATE_MS,
   QUERY_TIMEOUT_MS,
 } from "@tesseras/core/limits";
-import { bucketIndex, Lookup, type Question } from "@tesseras/kad";
+import { bucketIndex, Paths } from "@tesseras/kad";
 import type { NodeRecord } from "@tesseras/wire";
 import type { Node } from "./node.ts";
+import type { LookedFor } from "./size.ts";
+import { type Hop, TraceNotes } from "./trace.ts";
 
 /** What a lookup may be told. */
 export type FindOptions = {
@@ -27,6 +31,8 @@ export type FindOptions = {
   readonly want?: number;
   /** How many of the closest peers must have answered before it ends. */
   readonly count?: number;
+  /** Peers neither to ask nor to find, since they are known, and suspect. */
+  readonly exclude?: readonly NodeId[];
 };
 
 /** What a lookup found. */
@@ -36,7 +42,7 @@ export type Found = {
   /** Steps from us to the closest peer. */
   readonly hops: number;
   /** Every question in order of asking. */
-  readonly trace: readonly Question[];
+  readonly trace: readonly Hop[];
 };
 
 /** Asks one peer; gives the peers it named. Rejects when it does not answer usefully. */
@@ -65,7 +71,7 @@ export function findNodes(
 }
 
 /**
- * Runs one iterative lookup with any question. Ends when the closest known
+ * Runs one iterative lookup with any question, over paths that share nobody. Ends when the closest known
  * peers have all answered or nobody is left to ask, never at the first plausible answer; after
  * `LOOKUP_TIMEOUT_MS` it gives what it has.
  */
@@ -78,142 +84,229 @@ export async function find(
 ): Promise<Found> {
   throwIfAborted(signal);
   const { clock, counters } = node.runtime;
-  node.table.touchBucket(bucketIndex(node.id, target), clock.monotonicMs());
-  const lookup = lookupFor(node, target, options);
+  const beganMs = clock.monotonicMs();
+  node.table.touchBucket(bucketIndex(node.id, target), beganMs);
   const tasks = new Tasks(signal);
   await using unstopped = new AsyncDisposableStack();
   unstopped.use(tasks);
-  // It ends the lookup and not the questions: a peer that was asked a moment ago has done nothing wrong.
-  using deadline = clock.deadline(LOOKUP_TIMEOUT_MS, tasks.signal);
-  const { promise: over, resolve: end } = Promise.withResolvers<void>();
-  deadline.signal.addEventListener("abort", () => end(), { once: true });
-  let isOver = false;
-  const step = (): void => {
-    if (isOver) return;
-    for (const peer of lookup.next()) {
-      tasks.spawn(async (taskSignal) => {
-        await askOne({ node, lookup, question, step }, peer, taskSignal);
-        step();
-      });
-    }
-    if (lookup.done) end();
-    else if (lookup.onlyLate) patience.begin();
-  };
-  using patience = new Patience(
-    clock,
-    tasks.signal,
-    () => lookup.onlyLate && end(),
-  );
-  step();
-  await over;
-  isOver = true;
-  if (deadline.signal.aborted && !tasks.signal.aborted) {
-    counters.add("lookup.timeout");
-  }
-  if (!signal.aborted && lookup.onlyLate) {
+  const search = new Search({ node, target, options, question, tasks });
+  await search.run();
+  const { found } = search;
+  node.lookups.tell({
+    target,
+    tookMs: clock.monotonicMs() - beganMs,
+    hops: found.hops,
+    foundCount: found.closest.length,
+    questions: found.trace,
+  });
+  if (!signal.aborted && search.hasLate && node.spawn(search.outlive)) {
     // The late are left to their own deadlines, so that the silent among them are noticed; nobody waits for that.
     unstopped.move();
-    node.spawn((nodeSignal) => outlive(tasks, nodeSignal));
   } else {
     await tasks.stop();
   }
   throwIfAborted(signal);
   counters.add("lookup.done");
-  return {
-    closest: lookup.closest(),
-    hops: lookup.hops,
-    trace: lookup.trace,
-  };
+  search.report();
+  return found;
 }
 
-/** How long a lookup that has everything else waits for the late. */
-class Patience implements Disposable {
-  readonly #clock: Clock;
-  readonly #signal: AbortSignal;
-  readonly #onEnd: () => void;
-  #alarm: Deadline | undefined;
-
-  constructor(clock: Clock, signal: AbortSignal, onEnd: () => void) {
-    this.#clock = clock;
-    this.#signal = signal;
-    this.#onEnd = onEnd;
-  }
-
-  /** Starts to wait, unless it does already. */
-  begin(): void {
-    if (this.#alarm !== undefined) return;
-    const alarm = this.#clock.deadline(QUERY_LATE_MS, this.#signal);
-    this.#alarm = alarm;
-    alarm.signal.addEventListener("abort", () => {
-      this[Symbol.dispose]();
-      if (!this.#signal.aborted) this.#onEnd();
-    }, { once: true });
-  }
-
-  [Symbol.dispose](): void {
-    this.#alarm?.[Symbol.dispose]();
-    this.#alarm = undefined;
-  }
-}
-
-/** Lets questions end by themselves, and stops them with the node. */
-async function outlive(tasks: Tasks, signal: AbortSignal): Promise<void> {
-  await using _tasks = tasks;
-  await orAbort(tasks.settled(), signal);
-}
-
-function lookupFor(
-  node: Node,
-  target: NodeId,
-  options: FindOptions,
-): Lookup<NodeRecord> {
-  const count = options.count ?? BUCKET_PEERS_MAX;
-  return new Lookup<NodeRecord>({
-    target,
-    seeds: node.table.closest(target, count),
-    count,
-    parallel: node.lookupParallel,
-    questionsMax: Math.max(LOOKUP_QUESTIONS_MAX, 2 * count),
-    want: options.want ?? 0,
-    exclude: [node.id],
-  });
-}
-
-type Run = {
+type SearchParts = {
   readonly node: Node;
-  readonly lookup: Lookup<NodeRecord>;
+  readonly target: NodeId;
+  readonly options: FindOptions;
   readonly question: AskPeer;
-  /** Asks whoever is next. */
-  readonly step: () => void;
+  /** Where the questions run. */
+  readonly tasks: Tasks;
 };
 
-async function askOne(
-  { node, lookup, question, step }: Run,
-  peer: NodeRecord,
-  signal: AbortSignal,
-): Promise<void> {
-  const { clock, counters, log } = node.runtime;
-  try {
-    using deadline = clock.deadline(QUERY_TIMEOUT_MS, signal);
-    using late = clock.deadline(QUERY_LATE_MS, signal);
+/** One lookup under way. */
+class Search {
+  readonly #node: Node;
+  readonly #clock: Clock;
+  readonly #question: AskPeer;
+  readonly #tasks: Tasks;
+  readonly #paths: Paths<NodeRecord>;
+  readonly #aim: Omit<LookedFor, "closest">;
+  /** Whether it leaves somebody out. */
+  readonly #isPartial: boolean;
+  readonly #notes = new TraceNotes();
+  readonly #beganMs: number;
+  readonly #over = Promise.withResolvers<void>();
+  #isOver = false;
+  /** How long it waits for the late when it has everything else. */
+  #patience: Deadline | undefined;
+
+  constructor({ node, target, options, question, tasks }: SearchParts) {
+    this.#node = node;
+    this.#clock = node.runtime.clock;
+    this.#question = question;
+    this.#tasks = tasks;
+    this.#beganMs = this.#clock.monotonicMs();
+    const { want = 0, count = BUCKET_PEERS_MAX, exclude = [] } = options;
+    this.#isPartial = exclude.length > 0;
+    this.#aim = { target, want, count };
+    this.#paths = new Paths<NodeRecord>({
+      target,
+      // As many for each path as one lookup is to find: when those nearest to the target have died together, the next are asked.
+      seeds: node.table.closest(
+        target,
+        LOOKUP_PATHS_MAX * count + exclude.length,
+      ),
+      count,
+      parallel: node.lookupParallel,
+      pathsMax: node.lookupPathsMax,
+      questionsMax: Math.max(LOOKUP_QUESTIONS_MAX, 2 * count),
+      want,
+      exclude: [node.id, ...exclude],
+      subnetMax: node.subnetPeersMax?.bucket,
+    });
+  }
+
+  /** Asks until it is over. What is still open then goes on. */
+  async run(): Promise<void> {
+    // It ends the lookup and not the questions: a peer that was asked a moment ago has done nothing wrong.
+    using deadline = this.#clock.deadline(
+      LOOKUP_TIMEOUT_MS,
+      this.#tasks.signal,
+    );
+    const { promise: over, resolve: end } = this.#over;
+    deadline.signal.addEventListener("abort", () => end(), { once: true });
+    this.#step();
+    await over;
+    this.#isOver = true;
+    this.#patience?.[Symbol.dispose]();
+    if (deadline.signal.aborted && !this.#tasks.signal.aborted) {
+      this.#node.runtime.counters.add("lookup.timeout");
+    }
+  }
+
+  /** Whether it ended with nothing open but what is late. */
+  get hasLate(): boolean {
+    return this.#paths.onlyLate;
+  }
+
+  /** What is known so far. */
+  get found(): Found {
+    return {
+      closest: this.#paths.closest(),
+      hops: this.#paths.hops,
+      trace: this.#notes.hops(this.#paths.trace),
+    };
+  }
+
+  /** Tells the node what this says about the size of the network; fewer than were looked for say something only when all have answered. */
+  report(): void {
+    if (this.#isPartial) return;
+    const { target, want, count } = this.#aim;
+    const closest = this.#paths.closest();
+    if (closest.length < count && !this.#paths.converged) return;
+    this.#node.size.observe({ target, want, count, closest });
+  }
+
+  /** Lets questions end by themselves, and stops them with the signal. */
+  readonly outlive = async (signal: AbortSignal): Promise<void> => {
+    await using _tasks = this.#tasks;
+    await orAbort(this.#tasks.settled(), signal);
+  };
+
+  /** Asks whoever is next, until there is nobody. */
+  #step(): void {
+    if (this.#isOver) return;
+    for (const peer of this.#paths.next()) {
+      this.#tasks.spawn(async (signal) => {
+        await this.#ask(peer, signal);
+        this.#step();
+      });
+    }
+    if (this.#paths.done) this.#over.resolve();
+    else if (this.#paths.onlyLate) this.#waitForLate();
+  }
+
+  #waitForLate(): void {
+    if (this.#patience !== undefined) return;
+    const { lateMs } = this.#node.pace;
+    const alarm = this.#clock.deadline(lateMs, this.#tasks.signal);
+    this.#patience = alarm;
+    alarm.signal.addEventListener("abort", () => {
+      alarm[Symbol.dispose]();
+      this.#patience = undefined;
+      if (this.#paths.onlyLate) this.#over.resolve();
+    }, { once: true });
+  }
+
+  async #ask(peer: NodeRecord, signal: AbortSignal): Promise<void> {
+    const askedMs = this.#clock.monotonicMs();
+    this.#notes.asked(peer, askedMs - this.#beganMs);
+    try {
+      using deadline = this.#clock.deadline(QUERY_TIMEOUT_MS, signal);
+      using _late = this.#watchLate(peer, signal);
+      const named = await this.#question(peer, deadline.signal);
+      this.#answered(peer, named, askedMs);
+    } catch (error) {
+      if (signal.aborted) return;
+      // A bug ends the lookup; noted as a failure it could end it first, and nobody would hear of it.
+      const code = codeOf(error);
+      if (code === undefined) throw error;
+      this.#failed(peer, code, messageOf(error));
+    }
+  }
+
+  /** The silent must not set the pace: the next peer is asked beside this one, whose answer is still welcome. */
+  #watchLate(peer: NodeRecord, signal: AbortSignal): Disposable {
+    const late = this.#clock.deadline(this.#node.pace.lateMs, signal);
     late.signal.addEventListener("abort", () => {
       if (signal.aborted) return;
-      // The silent must not set the pace: the next peer is asked beside this one, whose answer is still welcome.
-      lookup.late(peer.id);
-      counters.add("lookup.question_late");
-      step();
+      this.#paths.late(peer.id);
+      this.#node.runtime.counters.add("lookup.question_late");
+      this.#step();
     }, { once: true });
-    lookup.answered(peer.id, await question(peer, deadline.signal));
-  } catch (error) {
-    if (signal.aborted) return;
-    // A bug ends the lookup; noted as a failure it could end it first, and nobody would hear of it.
-    if (codeOf(error) === undefined) throw error;
-    lookup.failed(peer.id);
+    return late;
+  }
+
+  #answered(
+    peer: NodeRecord,
+    named: readonly NodeRecord[],
+    askedMs: number,
+  ): void {
+    const { counters } = this.#node.runtime;
+    const nowMs = this.#clock.monotonicMs();
+    this.#node.pace.answered(nowMs - askedMs);
+    const address = this.#node.peers.remoteOf(peer.id);
+    this.#notes.ended(peer.id, nowMs - this.#beganMs, { address });
+    // None of these lead anywhere; they are counted because nobody honest names itself or the one who asks.
+    if (named.length === 0) counters.add("lookup.answer_empty");
+    if (named.some(({ id }) => equal(id, peer.id))) {
+      counters.add("lookup.named_itself");
+    }
+    if (named.some(({ id }) => equal(id, this.#node.id))) {
+      counters.add("lookup.named_asker");
+    }
+    this.#paths.answered(peer.id, named, this.#node.asMet(peer));
+  }
+
+  #failed(peer: NodeRecord, code: ErrorCode, reason: string): void {
+    const { counters, log } = this.#node.runtime;
+    const endedMs = this.#clock.monotonicMs() - this.#beganMs;
+    this.#notes.ended(peer.id, endedMs, { reason: code });
+    this.#paths.failed(peer.id);
     counters.add("lookup.question_failed");
-    log.debug("lookup.question_failed", {
-      peer: toHex(peer.id),
-      code: codeOf(error),
-      reason: messageOf(error),
-    });
+    counters.add(counterOf(code));
+    log.debug("lookup.question_failed", { peer: toHex(peer.id), code, reason });
+  }
+}
+
+/** What an operator is told of a question that failed. */
+function counterOf(code: ErrorCode) {
+  switch (code) {
+    case "timeout":
+    case "unreachable":
+      return "lookup.unanswered";
+    case "malformed":
+    case "forged":
+    case "corrupt":
+      return "lookup.answer_bad";
+    default:
+      return "lookup.refused";
   }
 }

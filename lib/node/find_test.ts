@@ -3,6 +3,7 @@ import { keyOf, nodeId, TesserasError } from "@tesseras/core";
 import {
   LOOKUP_QUESTIONS_MAX,
   LOOKUP_TIMEOUT_MS,
+  QUERY_LATE_MIN_MS,
   QUERY_LATE_MS,
   QUERY_TIMEOUT_MS,
 } from "@tesseras/core/limits";
@@ -14,6 +15,7 @@ import {
   World,
 } from "@tesseras/testing/sim";
 import { find, findNodes } from "./find.ts";
+import type { LookupTrace } from "./trace.ts";
 
 /** A node that knows honest peers and rogues which answer `find_node` as told. */
 async function among(
@@ -172,6 +174,113 @@ Deno.test("a lookup whose time is up gives what it has and blames nobody it aske
   assertEquals(asker.runtime.counters.get("lookup.timeout"), 1);
   assertTrue(found.closest.length >= 2);
   assertEquals(asker.runtime.counters.get("table.removed"), 0);
+});
+
+Deno.test("every question is on record: path, address, times and outcome", async () => {
+  const world = new World(9);
+  await using _world = world;
+  const { asker, rogues } = await among(
+    world,
+    1,
+    async (_rogues, [, , , signal]) => {
+      await world.clock.sleep(1e9, signal);
+      return { response: { type: "nodes", records: [] } };
+    },
+  );
+  const told: LookupTrace[] = [];
+  using _watch = asker.node.lookups.watch((trace) => told.push(trace));
+  const beganMs = world.clock.monotonicMs();
+  const found = await world.run(findNodes(asker.node, target, {}, never));
+  const tookMs = world.clock.monotonicMs() - beganMs;
+  const [trace] = told;
+  assertEquals(trace, {
+    target,
+    tookMs,
+    hops: 1,
+    foundCount: 5,
+    questions: found.trace,
+  });
+  assertEquals(found.trace.length, 6);
+  for (const hop of found.trace) {
+    const silent = keyOf(hop.id) === keyOf(rogues[0]!.record.id);
+    assertEquals(hop.outcome, silent ? "late" : "answered");
+    assertEquals(hop.endedMs === undefined, silent);
+    assertTrue(silent || hop.endedMs! >= hop.askedMs + 40, "a round trip");
+    assertEquals([hop.from, hop.depth, hop.address!.port], [
+      undefined,
+      1,
+      4433,
+    ]);
+  }
+  assertEquals([...new Set(found.trace.map(({ path }) => path))].sort(), [
+    0,
+    1,
+    2,
+  ]);
+});
+
+Deno.test("a failure is on record with its reason, and a watcher that left hears nothing", async () => {
+  const world = new World(10);
+  await using _world = world;
+  await world.grow(4, ["dht"]);
+  const asker = world.inhabitants[0]!;
+  const told: LookupTrace[] = [];
+  {
+    using _watch = asker.node.lookups.watch((trace) => told.push(trace));
+    await world.run(find(asker.node, target, {}, (peer) => {
+      if (keyOf(peer.id) !== keyOf(world.inhabitants[1]!.node.id)) {
+        return Promise.resolve([]);
+      }
+      throw new TesserasError("overloaded", "Cannot answer now");
+    }, never));
+  }
+  await world.run(findNodes(asker.node, target, {}, never));
+  assertEquals(told.length, 1);
+  const failed = told[0]!.questions.filter(({ outcome }) =>
+    outcome === "failed"
+  );
+  assertEquals(failed.map(({ reason }) => reason), ["overloaded"]);
+  assertEquals(asker.runtime.counters.get("lookup.refused"), 1);
+});
+
+Deno.test("a liar in the table cannot keep a lookup from the honest", async () => {
+  const world = new World(11);
+  await using _world = world;
+  const lies: Uint8Array[] = [];
+  const { asker } = await among(
+    world,
+    1,
+    () => Promise.resolve({ response: { type: "nodes", records: lies } }),
+  );
+  // Twenty that do not exist, all of them as near to the target as anybody may hope for.
+  const near = nodeId(target.map((byte, at) => at === 0 ? 0 : byte));
+  for (let i = 0; i < 20; i++) {
+    const address = { ip: `12.0.${i}.1`, port: 4433 };
+    lies.push(world.recordOf(await world.identity(), [address]).bytes);
+  }
+  const found = await world.run(findNodes(asker.node, near, {}, never));
+  const ids = new Set(found.closest.map(({ id }) => keyOf(id)));
+  for (const { node } of world.inhabitants.slice(1)) {
+    assertTrue(ids.has(keyOf(node.id)));
+  }
+  const named = found.trace.filter(({ from }) => from !== undefined);
+  assertEquals(new Set(named.map(({ path }) => path)).size, 1);
+});
+
+Deno.test("a node whose peers answer at once soon stops waiting a second for the silent", async () => {
+  const world = new World(12);
+  await using _world = world;
+  await world.grow(8, ["dht"]);
+  const asker = world.inhabitants[0]!;
+  for (let i = 0; i < 3; i++) {
+    await world.run(findNodes(asker.node, target, {}, never));
+  }
+  world.crash(world.inhabitants[1]!);
+  const beganMs = world.clock.monotonicMs();
+  const found = await world.run(findNodes(asker.node, target, {}, never));
+  assertEquals(found.closest.length, 6);
+  const tookMs = world.clock.monotonicMs() - beganMs;
+  assertTrue(tookMs <= 2 * QUERY_LATE_MIN_MS, `${tookMs} ms`);
 });
 
 Deno.test("a lookup stops as soon as it is told to", async () => {

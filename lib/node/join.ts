@@ -10,15 +10,17 @@ import {
   TesserasError,
 } from "@tesseras/core";
 import {
+  BUCKET_PEERS_MAX,
   DIALS_MAX,
   LOOKUP_PARALLEL,
   NODE_RECORD_TTL_MS,
   QUERY_TIMEOUT_MS,
 } from "@tesseras/core/limits";
-import { randomIdInBucket } from "@tesseras/kad";
+import { BUCKET_COUNT, bucketIndex, randomIdInBucket } from "@tesseras/kad";
 import type { State } from "@tesseras/state";
 import { type NodeRecord, readNodeRecord } from "@tesseras/wire";
 import { findNodes } from "./find.ts";
+import { reunite } from "./lost.ts";
 import type { Node } from "./node.ts";
 
 /** A way in: an address alone is trusted on first use; with a record the peer's key is pinned. */
@@ -90,28 +92,50 @@ export async function join(
   return { answered, tried: entries.length, known: node.table.size };
 }
 
-/** Looks round in every bucket that has been quiet, and renews records before they run out, for ever. */
+/** Looks round in every bucket that has been quiet, renews records before they run out, and asks for lost peers, for ever. */
 export async function refreshForever(
   node: Node,
   everyMs: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const { clock, random } = node.runtime;
+  const { clock } = node.runtime;
   for (;;) {
     await clock.sleep(everyMs / 10, signal);
-    for (
-      const bucket of node.table.staleBuckets(clock.monotonicMs(), everyMs)
-    ) {
-      await findNodes(
-        node,
-        randomIdInBucket(node.id, bucket, random),
-        {},
-        signal,
-      );
-    }
+    await lookRound(node, everyMs, signal);
     await renewRecords(node, signal);
+    await reunite(node, signal);
   }
 }
+
+/**
+ * Looks up an id in every bucket that was quiet for so long and can hold anybody. All buckets nearer than the last of our own
+ * neighbours are seen at once by a lookup of our own id; and none has an id in those that the zeros of work leave empty.
+ */
+async function lookRound(
+  node: Node,
+  quietMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const { clock, random } = node.runtime;
+  const buckets = node.table.staleBuckets(clock.monotonicMs(), quietMs)
+    .filter((bucket) => bucket < BUCKET_COUNT - node.powBits);
+  if (buckets.length === 0) return;
+  const { closest } = await findNodes(node, node.id, {}, signal);
+  const last = closest[BUCKET_PEERS_MAX - 1];
+  const seen = last === undefined
+    ? BUCKET_COUNT
+    : bucketIndex(node.id, last.id);
+  for (const bucket of buckets) {
+    if (bucket < seen) node.table.touchBucket(bucket, clock.monotonicMs());
+    else {
+      const target = randomIdInBucket(node.id, bucket, random);
+      await findNodes(node, target, { count: REFRESHED }, signal);
+    }
+  }
+}
+
+/** Peers near a point of a far bucket that must answer when it is looked into: enough to learn of others there, for half the questions of a whole lookup. */
+const REFRESHED = 4;
 
 /** A record with less than this left is asked for anew; whoever signs one renews it at half its life. */
 const RENEW_BEFORE_MS = NODE_RECORD_TTL_MS / 4;

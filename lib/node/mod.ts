@@ -15,13 +15,18 @@ export {
   savePeers,
   savePeersForever,
 } from "./join.ts";
-export { Node, type NodeOptions } from "./node.ts";
-export {
-  findProviders,
-  type Provider,
-  storeProviders,
-  type StoreReport,
-} from "./pointers.ts";
+export { Node } from "./node.ts";
+export type {
+  NodeOptions,
+  NodeTraits,
+  OverMessages,
+  OverTransport,
+  RecordReader,
+} from "./options.ts";
+export { type Provider, storeProviders, type StoreReport } from "./pointers.ts";
+export { findProviders } from "./providers.ts";
+export { Sweep } from "./sweep.ts";
 export { publish, type PublishReport } from "./publish.ts";
 export type { PublishEvent, PublishParts } from "./sender.ts";
 export type { Handle, Handlers, Role } from "./role.ts";
+export type { Hop, LookupTrace } from "./trace.ts";

@@ -1,6 +1,5 @@
 /** A participant: one identity, one routing table, one pool of connections, and the roles it plays. */
 import {
-  type Address,
   assert,
   codeOf,
   equal,
@@ -9,6 +8,7 @@ import {
   type NodeId,
   orAbort,
   type Runtime,
+  subnetOf,
   Tasks,
   TesserasError,
   unreachable,
@@ -16,86 +16,74 @@ import {
 import {
   BUCKET_PEERS_MAX,
   LOOKUP_PARALLEL,
-  NODE_RECORD_TTL_MS,
+  LOOKUP_PATHS_MAX,
   PING_FAILURES_MAX,
   QUERY_TIMEOUT_MS,
 } from "@tesseras/core/limits";
 import type { NodeSigner } from "@tesseras/crypto";
-import { Table } from "@tesseras/kad";
+import { Pace, Table } from "@tesseras/kad";
 import {
-  type Admission,
   type Answer,
   type AskOptions,
   type BulkReader,
-  Peers,
+  type PeerNet,
+  type PeerNetParts,
   type Reply,
-  type Transport,
 } from "@tesseras/net";
+import { type NodeRecord, RecordCache, type Request } from "@tesseras/wire";
+import { LostPeers } from "./lost.ts";
 import {
-  type NodeRecord,
-  RecordCache,
-  type Request,
-  signNodeRecord,
-} from "@tesseras/wire";
+  type NodeOptions,
+  type NodeTraits,
+  peerNetOf,
+  type RecordReader,
+} from "./options.ts";
+import { OwnRecord } from "./own_record.ts";
 import { type Handlers, mergeHandlers, type Role } from "./role.ts";
-import { Uplink } from "./uplink.ts";
-
-/** What makes a node. */
-export type NodeOptions = {
-  readonly identity: NodeSigner;
-  /** Owned by the node from here on. */
-  readonly transport: Transport;
-  /** Who may connect and how often they may ask; the transport's own `admit` should be this one's. */
-  readonly admission: Admission;
-  /** Where others reach us, best first; empty while nobody can. */
-  readonly addresses: readonly Address[];
-  /** Leading zero bits every identity must show. */
-  readonly powBits: number;
-  /** Peers of one subnet per bucket and table; `undefined` switches the rule off, as a cluster on one machine must. */
-  readonly subnetPeersMax?: { readonly bucket: number; readonly table: number };
-  /** Questions at once per lookup; Kademlia's alpha by default. */
-  readonly lookupParallel?: number;
-  /** Peers per bucket and failures in a row that remove one; Kademlia's figures by default. */
-  readonly bucketPeersMax?: number;
-  readonly failuresMax?: number;
-};
+import { NetworkSize } from "./size.ts";
+import { LookupWatchers } from "./trace.ts";
+import { latestOf, speaksAgainst, Uplink } from "./uplink.ts";
 
 /** Records of each kind whose signatures are remembered: about 4 MB, several tables' worth. */
 const RECORDS_REMEMBERED = 1_000;
-
-/** Ends of a question that speak against the peer: silence, somebody else at its address, and answers that are none. A refusal is an answer. */
-const BLAMED: readonly (ErrorCode | undefined)[] = [
-  "timeout",
-  "unreachable",
-  "forged",
-  "malformed",
-];
 
 /** One participant of the network. */
 export class Node implements AsyncDisposable {
   readonly runtime: Runtime;
   readonly table: Table<NodeRecord>;
   /** Checks records of others; the same few travel in answer after answer. */
-  readonly records: RecordCache;
+  readonly records: RecordReader;
+  readonly size: NetworkSize;
+  readonly traits: NodeTraits;
+  /** How long answers in lookups take. */
+  readonly pace = new Pace();
+  /** Peers that fell silent. */
+  readonly lost = new LostPeers();
+  /** Who wants to hear of every lookup. */
+  readonly lookups = new LookupWatchers();
   readonly #options: NodeOptions;
   readonly #tasks: Tasks;
-  #peers: Peers | undefined;
+  #peers: PeerNet | undefined;
   #roles: readonly Role[] = [];
   #handlers: Handlers = {};
-  #record: NodeRecord | undefined;
+  readonly #record: OwnRecord;
   readonly #pinging = new Set<string>();
   readonly #uplink = new Uplink();
 
   private constructor(options: NodeOptions, runtime: Runtime) {
     this.runtime = runtime;
     this.#options = options;
+    this.#record = new OwnRecord(options.identity);
+    this.traits = options;
     this.table = new Table<NodeRecord>(options.identity.id, {
       bucketPeersMax: options.bucketPeersMax ?? BUCKET_PEERS_MAX,
       failuresMax: options.failuresMax ?? PING_FAILURES_MAX,
       subnetPerBucketMax: options.subnetPeersMax?.bucket,
       subnetPerTableMax: options.subnetPeersMax?.table,
     });
-    this.records = new RecordCache(options.powBits, RECORDS_REMEMBERED);
+    this.records = options.records ??
+      new RecordCache(options.powBits, RECORDS_REMEMBERED);
+    this.size = new NetworkSize(options.powBits, runtime);
     this.#tasks = new Tasks(new AbortController().signal);
   }
 
@@ -112,25 +100,7 @@ export class Node implements AsyncDisposable {
     const node = new Node(options, runtime);
     node.#roles = roles(node);
     node.#handlers = mergeHandlers(node.#roles);
-    node.#peers = Peers.start(
-      {
-        transport: options.transport,
-        self: {
-          identity: options.identity,
-          record: () => node.record(),
-          powBits: options.powBits,
-        },
-        handler: (from, request, bulk, signal) =>
-          node.#answer(from, request, bulk, signal),
-        admission: options.admission,
-        onSession: ({ peer }) => {
-          node.#heard();
-          node.saw(peer);
-        },
-      },
-      runtime,
-      node.#tasks.signal,
-    );
+    node.#peers = node.#openPeers();
     node.#tasks.spawn(async (signal) => {
       throw await orAbort(node.peers.failed, signal);
     });
@@ -154,16 +124,26 @@ export class Node implements AsyncDisposable {
     return this.#options.powBits;
   }
 
-  /** Questions at once per lookup. */
+  /** Contacts of one subnet in a bucket and in the table; `undefined` while the rule is off. */
+  get subnetPeersMax(): NodeOptions["subnetPeersMax"] {
+    return this.#options.subnetPeersMax;
+  }
+
+  /** Questions at once on each path of a lookup. */
   get lookupParallel(): number {
     return this.#options.lookupParallel ?? LOOKUP_PARALLEL;
+  }
+
+  /** Paths of a lookup that share nobody. */
+  get lookupPathsMax(): number {
+    return this.#options.lookupPathsMax ?? LOOKUP_PATHS_MAX;
   }
 
   get roles(): readonly Role[] {
     return this.#roles;
   }
 
-  get peers(): Peers {
+  get peers(): PeerNet {
     assert(this.#peers !== undefined, "a node is open when it is used");
     return this.#peers;
   }
@@ -175,22 +155,11 @@ export class Node implements AsyncDisposable {
 
   /** Our own signed record, renewed at half its life. */
   record(): NodeRecord {
-    const nowMs = this.runtime.clock.nowMs();
-    const current = this.#record;
-    if (
-      current !== undefined &&
-      current.expiresAtMs - nowMs > NODE_RECORD_TTL_MS / 2
-    ) {
-      return current;
-    }
-    this.#record = signNodeRecord({
+    return this.#record.at(this.runtime.clock.nowMs(), () => ({
       addresses: this.#options.addresses,
       capabilities: this.#roles.reduce((all, r) => all | r.capabilities, 0),
       nat: "unknown",
-      sequence: Math.max(nowMs, (current?.sequence ?? 0) + 1),
-      expiresAtMs: nowMs + NODE_RECORD_TTL_MS,
-    }, this.#options.identity);
-    return this.#record;
+    }));
   }
 
   /**
@@ -206,8 +175,9 @@ export class Node implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<Answer<R>> {
     const askedMs = this.runtime.clock.monotonicMs();
+    const latest = latestOf(peer, this.table.get(peer.id));
     try {
-      const asked = await this.peers.ask(peer, request, options, signal);
+      const asked = await this.peers.ask(latest, request, options, signal);
       this.#heard();
       this.table.answered(peer.id, this.runtime.clock.monotonicMs());
       return asked;
@@ -250,29 +220,41 @@ export class Node implements AsyncDisposable {
     return await this.#answer(this.record(), request, undefined, signal);
   }
 
-  /** Starts background work that ends with the node. */
-  spawn(work: (signal: AbortSignal) => Promise<void>): void {
-    this.#tasks.spawn(work);
+  /** Starts background work that ends with the node. @returns whether it began: a node that ends starts nothing */
+  spawn(work: (signal: AbortSignal) => Promise<void>): boolean {
+    return this.#tasks.spawn(work);
   }
 
   /** Tells the routing table of a peer that has proven who it is. */
   saw(peer: NodeRecord): void {
-    const failures = this.#failuresOf(peer.id);
-    const step = this.table.observe(peer, this.runtime.clock.monotonicMs());
-    // A handshake costs a liar nothing: only an answer makes up for the questions left without one.
-    for (let i = 0; i < failures; i++) this.table.failed(peer.id);
+    const { clock, counters } = this.runtime;
+    const step = this.table.observe(this.asMet(peer), clock.monotonicMs());
+    this.lost.found(peer.id);
     switch (step.do) {
       case "ping":
+        counters.add("table.bucket_full");
         return this.#check(step.oldest);
+      case "cached":
+        return counters.add("table.bucket_full");
       case "added":
       case "updated":
-      case "cached":
         return;
       case "refused":
-        return this.runtime.counters.add("table.refused");
+        return counters.add("table.refused");
       default:
         return unreachable(step);
     }
+  }
+
+  /**
+   * A peer in the subnet it was reached in, where subnets count: its record may claim the addresses of any. Without a session
+   * its record is all there is.
+   */
+  asMet(peer: NodeRecord): NodeRecord {
+    if (this.subnetPeersMax === undefined) return peer;
+    const remote = this.peers.remoteOf(peer.id);
+    const subnet = remote === undefined ? peer.subnet : subnetOf(remote.ip);
+    return subnet === peer.subnet ? peer : { ...peer, subnet };
   }
 
   /** Reads records a peer named, leaving out those that do not hold; each of those is counted. */
@@ -283,24 +265,47 @@ export class Node implements AsyncDisposable {
       try {
         records.push(this.records.node(bytes, nowMs));
       } catch (error) {
-        if (codeOf(error) === undefined) throw error;
+        const code = codeOf(error);
+        if (code === undefined) throw error;
         this.runtime.counters.add("record.refused");
+        if (code === "refused") this.runtime.counters.add("record.out_of_time");
       }
     }
     return records;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await using _transport = this.#options.transport;
+    await using _transport = "transport" in this.#options
+      ? this.#options.transport
+      : undefined;
     await using _peers = this.#peers;
     await using _tasks = this.#tasks;
   }
 
-  #failuresOf(id: NodeId): number {
-    for (const { contact, failures } of this.table.entries()) {
-      if (equal(contact.id, id)) return failures;
-    }
-    return 0;
+  #openPeers(): PeerNet {
+    const options = this.#options;
+    const parts: PeerNetParts = {
+      self: {
+        identity: options.identity,
+        record: () => this.record(),
+        powBits: options.powBits,
+      },
+      handler: (from, request, bulk, signal) =>
+        this.#answer(from, request, bulk, signal),
+      onSession: ({ peer }) => {
+        this.#heard();
+        this.saw(peer);
+      },
+      onLeave: (id) => this.#forget(id),
+    };
+    return peerNetOf(options)(parts, this.runtime, this.#tasks.signal);
+  }
+
+  /** Lets a peer go that said goodbye. It speaks for itself alone: the session it said it on is its own. */
+  #forget(id: NodeId): void {
+    const { removed, promoted } = this.table.remove(id);
+    if (removed) this.runtime.counters.add("table.left");
+    if (promoted !== undefined) this.#check(promoted);
   }
 
   #heard(): void {
@@ -308,12 +313,8 @@ export class Node implements AsyncDisposable {
   }
 
   /** Tells the routing table of a question that failed, if that says anything about the peer. */
-  #judge(
-    peer: NodeRecord,
-    askedMs: number,
-    code: ErrorCode | undefined,
-  ): void {
-    if (!BLAMED.includes(code)) return;
+  #judge(peer: NodeRecord, askedMs: number, code: ErrorCode | undefined): void {
+    if (!speaksAgainst(code)) return;
     const { clock, counters } = this.runtime;
     // Rubbish came over a line that works.
     if (code === "forged" || code === "malformed") this.#heard();
@@ -321,7 +322,10 @@ export class Node implements AsyncDisposable {
       return counters.add("table.failure_unproven");
     }
     const { removed, promoted } = this.table.failed(peer.id);
-    if (removed) counters.add("table.removed");
+    if (removed) {
+      counters.add("table.removed");
+      this.lost.note(peer, clock.monotonicMs());
+    }
     // It was heard of once, and waited since: worth a ping before it is relied on.
     if (promoted !== undefined) this.#check(promoted);
   }
@@ -352,7 +356,6 @@ export class Node implements AsyncDisposable {
     this.runtime.counters.add(`request.${request.type}`);
     if (!equal(from.id, this.id)) this.#heard();
     if (request.type === "ping") return this.#pong(from);
-    if (request.type === "find_node") return this.#nodes(from, request);
     const handle = this.#handlers[request.type] as
       | ((
         from: NodeRecord,
@@ -361,6 +364,10 @@ export class Node implements AsyncDisposable {
         signal: AbortSignal,
       ) => Promise<Reply>)
       | undefined;
+    if (handle === undefined && request.type === "find_node") {
+      const records = this.closestFor(from, request.target, request.want);
+      return { response: { type: "nodes", records } };
+    }
     if (handle === undefined) {
       throw new TesserasError(
         "refused",
@@ -371,21 +378,12 @@ export class Node implements AsyncDisposable {
   }
 
   #pong(from: NodeRecord): Reply {
-    const session = this.peers.sessions()
-      .find(({ id }) => equal(id, from.id));
-    if (session === undefined) {
+    const observed = this.peers.remoteOf(from.id);
+    if (observed === undefined) {
       throw new TesserasError("refused", "Cannot answer ping: you are gone");
     }
     const record = this.record().bytes;
-    return { response: { type: "pong", record, observed: session.remote } };
-  }
-
-  #nodes(
-    from: NodeRecord,
-    request: Extract<Request, { readonly type: "find_node" }>,
-  ): Reply {
-    const records = this.closestFor(from, request.target, request.want);
-    return { response: { type: "nodes", records } };
+    return { response: { type: "pong", record, observed } };
   }
 
   /** The signed records of the closest peers we know, without the one who asks. */

@@ -4,7 +4,8 @@ import { PROVIDERS_PER_KEY_MAX } from "@tesseras/core/limits";
 import type { NodeSigner } from "@tesseras/crypto";
 import { never, World } from "@tesseras/testing/sim";
 import { CAPABILITIES, signProviderRecord } from "@tesseras/wire";
-import { findProviders, type Provider, storeProviders } from "./pointers.ts";
+import { type Provider, storeProviders } from "./pointers.ts";
+import { findProviders } from "./providers.ts";
 
 function provider(
   world: World,

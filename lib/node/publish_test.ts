@@ -1,6 +1,6 @@
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import { hash, keyOf, tesseraId } from "@tesseras/core";
-import { findProviders } from "./pointers.ts";
+import { findProviders } from "./providers.ts";
 import { publish } from "./publish.ts";
 import type { Role } from "./role.ts";
 import type { PublishEvent, PublishParts } from "./sender.ts";

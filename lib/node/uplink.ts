@@ -1,6 +1,23 @@
-/** Whose fault a silence is: a peer's, or our own line's. Decides only. */
-import { keyOf, type NodeId } from "@tesseras/core";
+/** Whose fault a silence is: a peer's, our own line's, or a record's that sent us to the wrong place. Decides only. */
+import { type ErrorCode, keyOf, type NodeId } from "@tesseras/core";
 import { DIAL_FAILURES_MAX } from "@tesseras/core/limits";
+
+/** Whether the end of a question speaks against the peer: silence, somebody else at its address, an answer that is none. A refusal is an answer. */
+export function speaksAgainst(code: ErrorCode | undefined): boolean {
+  return code === "timeout" || code === "unreachable" || code === "forged" ||
+    code === "malformed";
+}
+
+/**
+ * The record to ask a peer by. Anybody may hand on an old one that has not run out; where it leads nobody is, and
+ * asking there would cost an honest peer that has moved its place in the table.
+ */
+export function latestOf<R extends { readonly sequence: number }>(
+  named: R,
+  known: R | undefined,
+): R {
+  return known !== undefined && known.sequence > named.sequence ? known : named;
+}
 
 /**
  * Knows when anybody was last heard of. Times are of a monotonic clock.

@@ -1,7 +1,7 @@
 import { assertEquals } from "@tesseras/testing";
 import { nodeId } from "@tesseras/core";
 import { DIAL_FAILURES_MAX } from "@tesseras/core/limits";
-import { Uplink } from "./uplink.ts";
+import { latestOf, Uplink } from "./uplink.ts";
 
 const id = (number: number) => {
   const bytes = new Uint8Array(20);
@@ -43,4 +43,11 @@ Deno.test("only so many peers are remembered as blamed, the latest", () => {
   // The first is forgotten, so it counts again; the last is not.
   assertEquals(uplink.blames(id(DIAL_FAILURES_MAX), 0, 20), false);
   assertEquals(uplink.blames(id(0), 0, 20), true);
+});
+
+Deno.test("an old record that somebody hands on does not hide a newer one", () => {
+  const [old, fresh] = [{ sequence: 1 }, { sequence: 2 }];
+  assertEquals(latestOf(old, fresh), fresh);
+  assertEquals(latestOf(fresh, old), fresh);
+  assertEquals(latestOf(old, undefined), old);
 });

@@ -1,17 +1,20 @@
-/** A holder's word on what it keeps: signed when asked for, and told to the DHT soon after something came and every hour. */
+/** A holder's word on what it keeps: signed when asked for, told to the DHT soon after something came, and again in rounds of an hour. */
 import {
   codeOf,
   equal,
   type Hash,
   keyOf,
+  keyOfTessera,
   mapBounded,
   messageOf,
   TesserasError,
 } from "@tesseras/core";
 import { POINTER_TTL_MS, REPUBLISH_MS } from "@tesseras/core/limits";
-import { type Node, storeProviders } from "@tesseras/node";
-import type { FragmentKey, State } from "@tesseras/state";
+import { isWithin, placeOf, shareOf } from "@tesseras/kad";
+import { type Node, type Provider, Sweep } from "@tesseras/node";
+import type { State } from "@tesseras/state";
 import { type ProviderRecord, signProviderRecord } from "@tesseras/wire";
+import { Round, savedProgress, saveProgress } from "./round.ts";
 import { Sequence } from "./sequence.ts";
 
 /** How a holder announces. */
@@ -21,7 +24,7 @@ export type AnnouncerOptions = {
   readonly announceMs?: number;
   /** How long an announcement is good for (user guide, `pointer_ttl_secs`). */
   readonly pointerTtlMs?: number;
-  /** Plans waiting to be announced; beyond, the hourly round announces them. */
+  /** Plans waiting to be announced; beyond, the next round announces them. */
   readonly queueMax?: number;
 };
 
@@ -33,21 +36,30 @@ const ANNOUNCE_AT_LAST_MS = 6 * ANNOUNCE_AFTER_MS;
 const UNHEARD_PAUSE_MS = 5 * 60_000;
 /** See {@link AnnouncerOptions.queueMax}; about 1 MB. */
 const QUEUE_MAX = 10_000;
-/** Plans announced at once. */
-const ANNOUNCE_PARALLEL = 3;
-/** Rows of one page when all fragments are walked. */
-const PAGE_ROWS = 500;
+/** Plans signed for and announced together: about 1 KB each, and as many as a region of a network of 5,000 has of 100,000 keys. */
+const BATCH_MAX = 1_000;
+/** Plans signed for at once, mostly waiting for the state. */
+const SIGN_PARALLEL = 3;
+/** How much faster than its pace a round that is behind may go: what was missed over night is said within ten minutes, not in one burst. */
+const CATCH_UP = 6;
 
 /** Signs for what is kept here, and tells the DHT. */
 export class Announcer {
   readonly #node: Node;
   readonly #options: Required<AnnouncerOptions>;
   readonly #sequence: Sequence;
+  readonly #sweep: Sweep;
   /** Plans to announce, the one queued first in front. */
   readonly #queue = new Map<string, Hash>();
   #queuedFirstMs = 0;
   #queuedLastMs = 0;
   #pausedUntilMs = 0;
+  /** The round under way. */
+  #round: Round | undefined;
+  /** When it began, or the next begins; `undefined` before the state was asked how far the last one came. Monotonic. */
+  #roundMs: number | undefined;
+  /** No part of a round before this, however far behind it is. */
+  #notBeforeMs = 0;
 
   constructor(node: Node, options: AnnouncerOptions) {
     this.#node = node;
@@ -58,6 +70,7 @@ export class Announcer {
       ...options,
     };
     this.#sequence = new Sequence(options.state, node.runtime.clock);
+    this.#sweep = new Sweep(node);
   }
 
   /**
@@ -79,20 +92,13 @@ export class Announcer {
     this.#enqueue(planHash);
   }
 
-  /** Announces what is queued, and everything now and then, until the signal aborts. */
+  /** Announces what is queued, and everything in rounds, until the signal aborts. */
   async runForever(signal: AbortSignal): Promise<void> {
-    const { clock, random, counters, log } = this.#node.runtime;
-    const { announceMs } = this.#options;
-    // A tenth sooner or later each time, so that a cluster which started together does not announce together.
-    const pause = (): number =>
-      0.9 * announceMs + random.below(Math.max(1, Math.floor(announceMs / 5)));
-    let nextRoundMs = clock.monotonicMs() + pause();
+    const { clock, counters, log } = this.#node.runtime;
     for (;;) {
       await clock.sleep(ANNOUNCE_AFTER_MS / 4, signal);
-      const isRound = clock.monotonicMs() >= nextRoundMs;
-      if (isRound) nextRoundMs = clock.monotonicMs() + pause();
       try {
-        if (isRound) await this.#announceAll(signal);
+        await this.#goRound(signal);
         if (this.#isDue()) await this.#announceQueued(signal);
       } catch (error) {
         if (signal.aborted || codeOf(error) === undefined) throw error;
@@ -140,65 +146,149 @@ export class Announcer {
       nowMs - this.#queuedFirstMs >= ANNOUNCE_AT_LAST_MS;
   }
 
-  /** Page by page, so that memory does not grow with what is kept; what came meanwhile does not wait for the end. */
-  async #announceAll(signal: AbortSignal): Promise<void> {
-    let after: FragmentKey | undefined;
-    for (;;) {
-      const { state } = this.#options;
-      const rows = await state.fragments(after, PAGE_ROWS, signal);
-      const plans = new Map<string, Hash>();
-      for (const { planHash, owner } of rows) {
-        // Rows come by plan, so one page may end and the next begin with the same.
-        const isDone = after !== undefined && equal(after.planHash, planHash);
-        if (owner !== undefined && !isDone) {
-          plans.set(keyOf(planHash), planHash);
-        }
-      }
-      await this.#announce([...plans.values()], signal);
-      const last = rows.at(-1);
-      if (last === undefined) return;
-      after = { planHash: last.planHash, index: last.index };
+  /**
+   * Announces what of the round is due: a key's time is its place in the space, so that a round is spread over the hour and
+   * neighbours go together. What came meanwhile does not wait for the end.
+   */
+  async #goRound(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#node.runtime;
+    const { state, announceMs } = this.#options;
+    const round = await this.#begun(signal);
+    if (round === undefined) return;
+    while (this.#isNextDue(round)) {
+      const from = round.nextShare ?? 1;
+      const region = await this.#sweep.regionAt(round.nextKey!, signal);
+      await this.#announce(round.take(region, BATCH_MAX), signal);
+      const done = round.nextShare ?? 1;
+      this.#notBeforeMs = clock.monotonicMs() +
+        (done - from) * announceMs / CATCH_UP;
+      await saveProgress(state, { startedMs: this.#startedMs(), done }, signal);
       if (this.#isDue()) await this.#announceQueued(signal);
     }
+    if (round.count > 0) return;
+    this.#round = undefined;
+    this.#roundMs = this.#roundMs! + this.#pause();
+  }
+
+  /** The round under way, also one that a stop broke off; `undefined` between two. */
+  async #begun(signal: AbortSignal): Promise<Round | undefined> {
+    const { clock } = this.#node.runtime;
+    const { state } = this.#options;
+    const { powBits } = this.#node;
+    if (this.#round !== undefined) return this.#round;
+    if (this.#roundMs === undefined) {
+      const nowMs = clock.nowMs();
+      const saved = await savedProgress(state, nowMs, signal);
+      const sinceMs = saved === undefined ? 0 : nowMs - saved.startedMs;
+      const startedMs = clock.monotonicMs() - sinceMs;
+      if (saved !== undefined && saved.done < 1) {
+        const { done } = saved;
+        const rest = await Round.read(state, { powBits, done }, signal);
+        this.#roundMs = startedMs;
+        return this.#round = rest;
+      }
+      this.#roundMs = startedMs + this.#pause();
+    }
+    if (clock.monotonicMs() < this.#roundMs) return undefined;
+    const round = await Round.read(state, { powBits, done: 0 }, signal);
+    // A round that should have begun while we slept begins now.
+    this.#roundMs = clock.monotonicMs();
+    const startedMs = this.#startedMs();
+    await saveProgress(state, { startedMs, done: 0 }, signal);
+    return this.#round = round;
+  }
+
+  /** A tenth sooner or later each time, so that a cluster which started together does not announce together. */
+  #pause(): number {
+    const { announceMs } = this.#options;
+    const { random } = this.#node.runtime;
+    return 0.9 * announceMs +
+      random.below(Math.max(1, Math.floor(announceMs / 5)));
+  }
+
+  #startedMs(): number {
+    const { clock } = this.#node.runtime;
+    return clock.nowMs() - (clock.monotonicMs() - this.#roundMs!);
+  }
+
+  #isNextDue(round: Round): boolean {
+    const nowMs = this.#node.runtime.clock.monotonicMs();
+    const share = round.nextShare;
+    if (share === undefined || nowMs < this.#pausedUntilMs) return false;
+    return nowMs >= this.#notBeforeMs &&
+      nowMs >= this.#roundMs! + share * this.#options.announceMs;
   }
 
   async #announceQueued(signal: AbortSignal): Promise<void> {
-    const plans = [...this.#queue.values()];
-    this.#queue.clear();
+    const plans = [...this.#queue.values()].slice(0, BATCH_MAX);
+    for (const planHash of plans) this.#queue.delete(keyOf(planHash));
     await this.#announce(plans, signal);
   }
 
+  /** Signs for plans and tells the DHT, region by region. Whatever goes wrong, what was not heard waits in the queue. */
   async #announce(plans: readonly Hash[], signal: AbortSignal): Promise<void> {
-    await mapBounded(
-      plans,
-      ANNOUNCE_PARALLEL,
-      (planHash, laneSignal) => this.#announceOne(planHash, laneSignal),
-      signal,
-    );
-  }
-
-  async #announceOne(planHash: Hash, signal: AbortSignal): Promise<void> {
-    const { counters, clock } = this.#node.runtime;
-    if (clock.monotonicMs() < this.#pausedUntilMs) {
-      return this.#enqueue(planHash);
-    }
+    const { counters } = this.#node.runtime;
+    let unheard = plans;
     try {
-      const record = await this.#sign(planHash, signal);
-      if (record === undefined) return;
-      const holder = this.#node.record();
-      const { keeperCount } = await storeProviders(
-        this.#node,
-        record.tesseraId,
-        [{ record, holder }],
-        signal,
-      );
-      if (keeperCount > 0) return counters.add("announce.done");
-      counters.add("announce.unheard");
+      let rest = await this.#signAll(plans, signal);
+      unheard = rest.map(planOf);
+      while (rest.length > 0 && !this.#isPaused()) {
+        const region = await this.#sweep.regionAt(keyFor(rest[0]!), signal);
+        const end = rest.findIndex((one) =>
+          !isWithin(region, placeOf(keyFor(one), this.#node.powBits))
+        );
+        const group = end < 0 ? rest : rest.slice(0, Math.max(1, end));
+        rest = rest.slice(group.length);
+        const missed = await this.#sweep.store(region, group, signal);
+        unheard = rest.map(planOf);
+        counters.add("announce.done", group.length - missed.length);
+        counters.add("announce.unheard", missed.length);
+        if (missed.length === group.length) this.#rest();
+        for (const { record } of missed) this.#enqueue(record.planHash);
+      }
     } catch (error) {
       if (signal.aborted || codeOf(error) === undefined) throw error;
       counters.add("announce.failed");
+      this.#rest();
     }
-    this.#pausedUntilMs = clock.monotonicMs() + UNHEARD_PAUSE_MS;
-    this.#enqueue(planHash);
+    for (const planHash of unheard) this.#enqueue(planHash);
   }
+
+  /** Our word on each plan that is still here, in the order in which the keys lie among nodes. */
+  async #signAll(
+    plans: readonly Hash[],
+    signal: AbortSignal,
+  ): Promise<readonly Provider[]> {
+    const holder = this.#node.record();
+    const records = await mapBounded(
+      plans,
+      SIGN_PARALLEL,
+      (planHash, laneSignal) => this.#sign(planHash, laneSignal),
+      signal,
+    );
+    return records.filter((record) => record !== undefined)
+      .map((record) => ({
+        record,
+        holder,
+        share: shareOf(keyOfTessera(record.tesseraId), this.#node.powBits),
+      }))
+      .sort((a, b) => a.share - b.share);
+  }
+
+  #isPaused(): boolean {
+    return this.#node.runtime.clock.monotonicMs() < this.#pausedUntilMs;
+  }
+
+  #rest(): void {
+    const nowMs = this.#node.runtime.clock.monotonicMs();
+    this.#pausedUntilMs = nowMs + UNHEARD_PAUSE_MS;
+  }
+}
+
+function keyFor({ record }: Provider) {
+  return keyOfTessera(record.tesseraId);
+}
+
+function planOf({ record }: Provider): Hash {
+  return record.planHash;
 }

@@ -3,34 +3,32 @@ import {
   codeOf,
   compare,
   equal,
-  keyOf,
   keyOfTessera,
   messageOf,
-  type NodeId,
   Semaphore,
   type TesseraId,
 } from "@tesseras/core";
-import {
-  POINTERS_MAX,
-  PROVIDERS_PER_HOLDER_MAX,
-  PROVIDERS_PER_MESSAGE_MAX,
-} from "@tesseras/core/limits";
+import { POINTERS_MAX, PROVIDERS_PER_MESSAGE_MAX } from "@tesseras/core/limits";
 import { distance } from "@tesseras/kad";
 import type { Reply } from "@tesseras/net";
 import type { Node, Role } from "@tesseras/node";
 import type { PointerKey, PointerRow, State } from "@tesseras/state";
 import { CAPABILITIES, type NodeRecord, type Request } from "@tesseras/wire";
-import { Bounds } from "./bounds.ts";
+import { BOUND_DEFAULTS, type BoundLimits, Bounds, Tally } from "./bounds.ts";
 
 /** What the role needs. */
 export type DhtOptions = {
   readonly state: State;
   /** Records kept in all; the farthest from us go first. */
   readonly pointersMax?: number;
-  /** Records kept of one holder. */
-  readonly perHolderMax?: number;
+  /** Records kept of one holder, and of one subnet; the latter are infinite where the node's rules on subnets are off. */
+  readonly bounds?: Partial<BoundLimits>;
 };
 
+const SUBNETS_UNBOUNDED = {
+  perSubnetMax: Infinity,
+  perKeyAndSubnetMax: Infinity,
+};
 /** Rows of one step when all records are walked. */
 const WALK_ROWS = 1_000;
 /** How often expired records are swept out (user guide: every 5 minutes). */
@@ -55,9 +53,8 @@ class Dht {
   readonly #node: Node;
   readonly #state: State;
   readonly #pointersMax: number;
-  readonly #perHolderMax: number;
-  /** Records by holder, so that none fills the table alone. */
-  #perHolder = new Map<string, number>();
+  readonly #bounds: BoundLimits;
+  #tally = new Tally();
   /** Bounds are checked and records written by one at a time: two that check at once would both find room. */
   readonly #turn = new Semaphore(1);
 
@@ -65,7 +62,11 @@ class Dht {
     this.#node = node;
     this.#state = options.state;
     this.#pointersMax = options.pointersMax ?? POINTERS_MAX;
-    this.#perHolderMax = options.perHolderMax ?? PROVIDERS_PER_HOLDER_MAX;
+    this.#bounds = {
+      ...BOUND_DEFAULTS,
+      ...(node.traits.subnetPeersMax === undefined && SUBNETS_UNBOUNDED),
+      ...options.bounds,
+    };
   }
 
   async findValue(
@@ -104,7 +105,7 @@ class Dht {
       else rows.push(row);
     }
     using _turn = await this.#turn.enter(signal);
-    const bounds = new Bounds(this.#perHolder, this.#perHolderMax);
+    const bounds = new Bounds(this.#tally, this.#bounds);
     for (const row of rows) {
       if (!bounds.knows(row.tesseraId)) {
         await this.#forgetExpired(row.tesseraId, signal);
@@ -119,7 +120,9 @@ class Dht {
     if (bounds.kept.length > 0) {
       await this.#state.putPointers(bounds.kept, signal);
       // Counted once they are there: a full disk must not use up a holder's share.
-      for (const { holder } of bounds.added) addTo(this.#perHolder, holder, 1);
+      for (const { origin, change } of bounds.changes) {
+        this.#tally.add(origin, change);
+      }
       await this.#evict(signal);
     }
     const accepted = request.entries.length - refused;
@@ -164,7 +167,7 @@ class Dht {
       .filter((row) => row.expiresAtMs <= nowMs);
     if (expired.length === 0) return;
     await this.#state.removePointers(expired, signal);
-    for (const { holder } of expired) addTo(this.#perHolder, holder, -1);
+    for (const row of expired) this.#tally.add(row, -1);
     this.#node.runtime.counters.add("pointer.expired", expired.length);
   }
 
@@ -198,6 +201,7 @@ class Dht {
         planHash: record.planHash,
         record: record.bytes,
         holderRecord: holder.bytes,
+        subnet: holder.subnet,
         sequence: record.sequence,
         // The address must be good for as long as the pointer is followed.
         expiresAtMs: Math.min(record.expiresAtMs, holder.expiresAtMs),
@@ -229,9 +233,9 @@ class Dht {
   }
 
   async #recount(signal: AbortSignal): Promise<void> {
-    const counted = new Map<string, number>();
-    await this.#walk(({ holder }) => addTo(counted, holder, 1), signal);
-    this.#perHolder = counted;
+    const counted = new Tally();
+    await this.#walk((row) => counted.add(row, 1), signal);
+    this.#tally = counted;
   }
 
   async #walk(
@@ -253,15 +257,4 @@ type Away = { readonly key: PointerKey; readonly away: Uint8Array };
 
 function farthest(list: Away[], count: number): Away[] {
   return list.sort((a, b) => compare(b.away, a.away)).slice(0, count);
-}
-
-function addTo(
-  counts: Map<string, number>,
-  holder: NodeId,
-  change: number,
-): void {
-  const key = keyOf(holder);
-  const count = (counts.get(key) ?? 0) + change;
-  if (count > 0) counts.set(key, count);
-  else counts.delete(key);
 }

@@ -18,7 +18,10 @@ import {
   type Rogue,
   World,
 } from "@tesseras/testing/sim";
+import { openLibsqlState } from "@tesseras/state/libsql";
 import { signProviderRecord } from "@tesseras/wire";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 
 const HOUR_MS = 3_600_000;
 
@@ -39,6 +42,8 @@ type Claim = {
   readonly plan?: number;
   readonly sequence?: number;
   readonly expiresAtMs?: number;
+  /** Where its holder is. */
+  readonly ip?: string;
 };
 
 /** An entry of `store`, signed by a holder. */
@@ -52,7 +57,7 @@ function entry(world: World, holder: NodeSigner, claim: Claim) {
     sequence,
     expiresAtMs: claim.expiresAtMs ?? sequence + 24 * HOUR_MS,
   }, holder);
-  const address = { ip: "12.0.0.1", port: 4433 };
+  const address = { ip: claim.ip ?? "12.0.0.1", port: 4433 };
   return { record, holder: world.recordOf(holder, [address]).bytes };
 }
 
@@ -131,7 +136,7 @@ Deno.test("an older word does not replace a newer one, and the same word twice i
 Deno.test("one key, one holder and one holder's plans of a key each have their bound, also for two who bring at once", async () => {
   const world = new World(3);
   await using _world = world;
-  const at = await keeper(world, { dht: { perHolderMax: 6 } });
+  const at = await keeper(world, { dht: { bounds: { perHolderMax: 6 } } });
   const { counters } = at.dht.runtime;
   const id = newId(world);
   const crowd = [];
@@ -159,7 +164,7 @@ Deno.test("one key, one holder and one holder's plans of a key each have their b
 Deno.test("a holder's share is free again when its records have run out, and replacing one takes none", async () => {
   const world = new World(4);
   await using _world = world;
-  const at = await keeper(world, { dht: { perHolderMax: 2 } });
+  const at = await keeper(world, { dht: { bounds: { perHolderMax: 2 } } });
   const holder = await world.identity();
   const [a, b, c] = [newId(world), newId(world), newId(world)];
   const soon = world.clock.nowMs() + HOUR_MS;
@@ -189,7 +194,7 @@ Deno.test("a holder's share is free again when its records have run out, and rep
 Deno.test("the bounds hold over a restart, because what is there is counted first", async () => {
   const world = new World(5);
   await using _world = world;
-  const options = { dht: { perHolderMax: 1 } };
+  const options = { dht: { bounds: { perHolderMax: 1 } } };
   const at = await keeper(world, options);
   const holder = await world.identity();
   await bring(world, at, [entry(world, holder, { id: newId(world) })]);
@@ -258,4 +263,84 @@ Deno.test("records that ran out are not handed out before they are swept", async
   );
   assertEquals([response.providers.length, response.more], [0, 0]);
   assertTrue(await at.dht.state.pointerCount(never) === 1);
+});
+
+Deno.test("holders of one subnet share a bound in all and for each key, whoever brings them, over a restart, too", async () => {
+  const world = new World(9);
+  await using _world = world;
+  const options: AddOptions = {
+    node: { subnetPeersMax: { bucket: 20, table: 20 } },
+    dht: { bounds: { perSubnetMax: 5, perKeyAndSubnetMax: 2 } },
+  };
+  const at = await keeper(world, options);
+  const id = newId(world);
+  const crowd = [];
+  for (let i = 1; i <= 4; i++) {
+    const holder = await world.identity();
+    crowd.push(entry(world, holder, { id, ip: `12.0.0.${i}` }));
+  }
+  assertEquals(await bring(world, at, crowd), [2, 2]);
+  const elsewhere = await world.identity();
+  const other = entry(world, elsewhere, { id, ip: "12.0.1.1" });
+  assertEquals(await bring(world, at, [other]), [1, 0]);
+  const more = [];
+  for (let i = 1; i <= 5; i++) {
+    const holder = await world.identity();
+    more.push(entry(world, holder, { id: newId(world), ip: "12.0.0.9" }));
+  }
+  assertEquals(await bring(world, at, more), [3, 2]);
+  const { counters } = at.dht.runtime;
+  assertEquals(counters.get("pointer.over_subnet"), 4);
+  assertEquals(counters.get("pointer.over_bound"), 0);
+  // Who moves into a full subnet is refused, who stays is renewed.
+  const sequence = world.clock.nowMs() + 1;
+  const moved = entry(world, elsewhere, { id, ip: "12.0.0.8", sequence });
+  assertEquals(await bring(world, at, [moved]), [0, 1]);
+  const stays = entry(world, elsewhere, { id, ip: "12.0.1.2", sequence });
+  assertEquals(await bring(world, at, [stays]), [1, 0]);
+  const dht = await world.restart(at.dht, ["dht"], options);
+  await world.clock.advance(60_000);
+  const late = entry(world, await world.identity(), {
+    id: newId(world),
+    ip: "12.0.0.7",
+  });
+  assertEquals(await bring(world, { dht, rogue: at.rogue }, [late]), [0, 1]);
+});
+
+Deno.test("what a database keeps is handed out after a restart, and an older word is still older", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "tesseras_dht_" });
+  const url = pathToFileURL(join(folder, "tesseras.db")).href;
+  const open = () => openLibsqlState({ url, worker: false }, never);
+  const world = new World(10);
+  await using _world = world;
+  const holder = await world.identity();
+  const id = newId(world);
+  const sequence = world.clock.nowMs();
+  const word = entry(world, holder, { id, sequence });
+  const older = entry(world, holder, { id, sequence: sequence - 1 });
+  const question = { type: "find_value", tessera: id, skip: 0 } as const;
+  const identity = await world.identity();
+  try {
+    for (const entries of [[word], [older]]) {
+      // The database takes real time, which a virtual clock does not wait for; a node that is asked by itself does.
+      await using state = await open();
+      const { node } = await world.add(["dht"], { state, identity });
+      await using _node = node;
+      const { response } = await node.askSelf(
+        { type: "store", entries },
+        never,
+      );
+      const accepted = entries[0] === word ? 1 : 0;
+      assertEquals(response, {
+        type: "stored",
+        accepted,
+        refused: 1 - accepted,
+      });
+      const { response: kept } = await node.askSelf(question, never);
+      assertTrue(kept.type === "providers");
+      assertEquals(kept.providers, [word]);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -3,6 +3,6 @@
  *
  * @module
  */
-export { bootstrapRole } from "./bootstrap.ts";
+export { type BootstrapOptions, bootstrapRole } from "./bootstrap.ts";
 export { type DhtOptions, dhtRole } from "./dht.ts";
 export { type StoreOptions, storeRole } from "./store.ts";

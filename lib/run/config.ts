@@ -18,6 +18,8 @@ export type Config = {
 
 /** Where values come from, in rising precedence after the defaults. */
 export type ConfigSources = {
+  /** Defaults of one program that are not those of all, as `section.key`. */
+  readonly defaults?: Readonly<Record<string, string>>;
   /** Name and text of the TOML file. */
   readonly file?: { readonly name: string; readonly text: string };
   readonly env?: Readonly<Record<string, string>>;
@@ -36,6 +38,10 @@ export type ConfigSources = {
 export function readConfig(sources: ConfigSources): Config {
   const values = new Map<string, unknown>();
   for (const [name, one] of allSettings()) values.set(name, one.fallback);
+  for (const [name, value] of Object.entries(sources.defaults ?? {})) {
+    const [section, key] = name.split(".") as [string, string];
+    set(values, { section, key, typed: name }, value);
+  }
   if (sources.file !== undefined) readFile(sources.file, values);
   for (const [name, value] of Object.entries(sources.env ?? {})) {
     readVariable(name, value, values);

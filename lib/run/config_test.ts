@@ -78,6 +78,15 @@ Deno.test("an empty bootstrap list makes a seed, and ids pin", () => {
   assertEquals(pinned.bootstrap.hardcoded, [`${id}@h:1`, "[::1]:2"]);
 });
 
+Deno.test("directories are https, or http on a private network", () => {
+  const of = (value: string) =>
+    readConfig({ flags: flag("bootstrap.directories", value) }).bootstrap
+      .directories;
+  const good =
+    "https://boot.example,https://boot.example:8443/,http://127.0.0.1:80,http://[::1]:81";
+  assertEquals(of(good), good.split(","));
+});
+
 Deno.test("both families on one port become one dual-stack address, other lists are refused", () => {
   const of = (value: string) =>
     listenAddress(readConfig({ flags: flag("node.listen_addrs", value) }));
@@ -124,6 +133,22 @@ Deno.test("values of the wrong kind are refused wherever they come from", () => 
     ["bootstrap", 'hardcoded = ["me@host:1"]'],
     ["bootstrap", "hardcoded = [1]"],
     ["bootstrap", "hardcoded = 1979-05-27"],
+    ["bootstrap", 'dns_domain = "two words"'],
+    ["bootstrap", `dns_domain = "${"a.".repeat(130)}"`],
+    ["bootstrap", 'dns_server = "resolver.example"'],
+    ["bootstrap", 'directories = ["boot.example"]'],
+    ["bootstrap", 'directories = ["https://boot.example/path"]'],
+    ["bootstrap", 'directories = ["https://me:secret@boot.example"]'],
+    ["bootstrap", 'directories = ["http://boot.example"]'],
+    ["bootstrap", 'directories = ["http://192.0.2.7"]'],
+    ["bootstrap", 'directories = ["file:///etc"]'],
+    [
+      "bootstrap",
+      `directories = [${Array(9).fill('"https://boot.example"').join()}]`,
+    ],
+    ["bootstrap", 'trusted_proxies = ["proxy.example"]'],
+    ["network", 'mdns_interfaces = ["eth0"]'],
+    ["network", 'mdns_interfaces = ["::1"]'],
     ["network", "enable_mdns = 1"],
     ["observability", 'log_format = "xml"'],
   ];

@@ -63,7 +63,7 @@ export class ControlReader {
     if (!await this.#fill(LENGTH_BYTES + length)) return undefined;
     const payload = this.#held.slice(LENGTH_BYTES, LENGTH_BYTES + length);
     this.#held = this.#held.slice(LENGTH_BYTES + length);
-    return readMessage(payload);
+    return readControl(payload);
   }
 
   /** Resolves when the other side hangs up, or says more than it may: it sends nothing while a call runs. */
@@ -132,7 +132,8 @@ export function closeQuietly(resource: { close(): void }): void {
   }
 }
 
-function readMessage(payload: Uint8Array): ControlMessage {
+/** The message of a frame without its length. @throws `malformed` for anything else */
+export function readControl(payload: Uint8Array): ControlMessage {
   const fields = readFields(payload, CALL_LIMITS, "call");
   const kind = KINDS.find((one) => one === fields.text("kind", 16));
   if (kind === undefined) return fields.at("kind").refuse(KINDS.join(", "));

@@ -16,15 +16,10 @@ import {
 import { ADDRESSES_MAX } from "@tesseras/core/limits";
 import type { MlDsaSuite, NodeSigner } from "@tesseras/crypto";
 import { nativeMlDsa } from "@tesseras/crypto/native";
+import type { Directory } from "@tesseras/directory";
 import { Admission } from "@tesseras/net";
 import { openQuic } from "@tesseras/net/quic";
-import {
-  Node,
-  refreshForever,
-  type Role,
-  savePeers,
-  savePeersForever,
-} from "@tesseras/node";
+import { Node, type Role, savePeers } from "@tesseras/node";
 import { bootstrapRole, dhtRole, storeRole } from "@tesseras/roles";
 import type { State } from "@tesseras/state";
 import { openLibsqlState } from "@tesseras/state/libsql";
@@ -32,11 +27,11 @@ import { type Config, listenAddress } from "./config.ts";
 import { serveControl } from "./control.ts";
 import { controlHandlers } from "./daemon_calls.ts";
 import { lockDataDir } from "./data_lock.ts";
-import { systemAddresses } from "./entries.ts";
+import { openDirectory, serveDirectory } from "./directory_server.ts";
 import { type Gauge, serveHealth } from "./http.ts";
 import { loadOrMintNode } from "./identities.ts";
-import { stayJoined } from "./joining.ts";
 import { type DataPaths, dataPaths } from "./paths.ts";
+import { watchPresence } from "./presence.ts";
 import { makePrivateFolder } from "./secret_files.ts";
 import { sweepForever } from "./sweeping.ts";
 
@@ -61,6 +56,8 @@ export type Daemon = AsyncDisposable & {
   /** Where QUIC listens. */
   readonly listening: Address;
   readonly health: Address | undefined;
+  /** Where the directory page is served. */
+  readonly directory: Address | undefined;
   /** Resolves when a network is joined, or at once for a seed without entries. */
   readonly joined: Promise<void>;
   /** Resolves with what broke; pending while all is well. */
@@ -87,7 +84,7 @@ export async function startDaemon(
   const paths = dataPaths(options.dataDir);
   await using stack = new AsyncDisposableStack();
   const { identity, ...kept } = await openKept(
-    { config, paths, stack, runtime },
+    { ...options, paths, stack, runtime },
     signal,
   );
   const { node, listening } = await openNode(
@@ -98,7 +95,7 @@ export async function startDaemon(
   stack.use(node);
   stack.defer(() => savePeers(node, kept.state, never));
   stack.defer(() => untilQuiet(node));
-  const presence = watchPresence(node, kept.state, config);
+  const presence = watchPresence({ ...kept, node, config, listening });
   const archive = new Archive({ ...kept, runtime });
   node.spawn((taskSignal) => sweepForever(archive, runtime, taskSignal));
   const startedMs = runtime.clock.monotonicMs();
@@ -120,6 +117,9 @@ export async function startDaemon(
     ready: presence.isJoined,
   });
   stack.use(health);
+  const page = kept.directory &&
+    serveDirectory(config, kept.directory, runtime);
+  stack.use(page);
   throwIfAborted(signal);
   const open = stack.move();
   return {
@@ -127,6 +127,7 @@ export async function startDaemon(
     paths,
     listening,
     health: health?.address,
+    directory: page?.address,
     joined: presence.joined,
     failed,
     [Symbol.asyncDispose]: () => open.disposeAsync(),
@@ -135,8 +136,7 @@ export async function startDaemon(
 
 /** Opens what outlives the process, and hands it to the stack in that order. */
 async function openKept(
-  { config, paths, stack, runtime }: {
-    readonly config: Config;
+  { config, roles, paths, stack, runtime }: DaemonOptions & {
     readonly paths: DataPaths;
     readonly stack: AsyncDisposableStack;
     readonly runtime: Runtime;
@@ -152,30 +152,11 @@ async function openKept(
   const state = stack.use(
     await openLibsqlState({ url, worker: true }, signal),
   );
-  return { identity, blobs, state, suite: await nativeMlDsa() };
-}
-
-/** Keeps the node in its network and its table fresh, for as long as it runs. */
-function watchPresence(
-  node: Node,
-  state: State,
-  config: Config,
-): { readonly joined: Promise<void>; readonly isJoined: () => boolean } {
-  const { promise: joined, resolve } = Promise.withResolvers<void>();
-  let isJoined = false;
-  const onPresence = (now: boolean): void => {
-    isJoined = now;
-    if (now) resolve();
-  };
-  const texts = config.bootstrap.hardcoded;
-  const find = systemAddresses;
-  node.spawn((taskSignal) =>
-    stayJoined({ node, state, texts, find }, onPresence, taskSignal)
-  );
-  const refreshMs = config.dht.bucket_refresh_interval_secs * 1000;
-  node.spawn((taskSignal) => refreshForever(node, refreshMs, taskSignal));
-  node.spawn((taskSignal) => savePeersForever(node, state, taskSignal));
-  return { joined, isJoined: () => isJoined };
+  const directory = roles.includes("bootstrap")
+    ? stack.use(await openDirectory(config, paths, runtime, signal))
+    : undefined;
+  const suite = await nativeMlDsa();
+  return { identity, blobs, state, suite, directory };
 }
 
 /** Lets requests under way end before their connections are closed; whoever keeps asking is not waited for. */
@@ -192,6 +173,8 @@ type Kept = {
   readonly state: State;
   readonly blobs: Blobs;
   readonly suite: MlDsaSuite;
+  /** Of a node that plays the bootstrap role. */
+  readonly directory: Directory | undefined;
 };
 
 async function openNode(
@@ -237,12 +220,15 @@ async function openNode(
 function buildRole(
   name: RoleName,
   node: Node,
-  { dht, replication }: Config,
+  { dht, network, replication }: Config,
   kept: Kept,
 ): Role {
   switch (name) {
     case "bootstrap":
-      return bootstrapRole();
+      return bootstrapRole(node, {
+        directory: kept.directory,
+        isLocal: !network.subnet_diversity,
+      });
     case "dht":
       return dhtRole(node, {
         state: kept.state,

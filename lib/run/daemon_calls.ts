@@ -26,6 +26,7 @@ import type { Config } from "./config.ts";
 import type { ControlHandler } from "./control.ts";
 import type { Json, JsonObject } from "./control_frames.ts";
 import { everyMs } from "./every.ts";
+import { watchLookups } from "./lookup_events.ts";
 
 /** What the calls work with. */
 export type CallParts = {
@@ -41,6 +42,9 @@ export type CallParts = {
 
 /** Progress of bytes is told at most this often; everything else at once. */
 const PROGRESS_EVERY_MS = 100;
+
+/** Sessions listed one by one: a frame has no room for all. */
+const SESSIONS_SHOWN_MAX = 100;
 
 /** The calls by name. */
 export function controlHandlers(
@@ -63,6 +67,8 @@ async function status(
 ): Promise<JsonObject> {
   const record = node.record();
   const { clock, counters } = node.runtime;
+  const sessions = node.peers.sessions();
+  const dialledCount = sessions.filter(({ dialled }) => dialled).length;
   return {
     name,
     id: toHex(node.id),
@@ -73,7 +79,9 @@ async function status(
     uptimeSecs: Math.round((clock.monotonicMs() - startedMs) / 1000),
     residentBytes: Deno.memoryUsage().rss,
     knownPeers: node.table.size,
-    sessions: node.peers.sessions().slice(0, 100).map((session) => ({
+    sessionsIn: sessions.length - dialledCount,
+    sessionsOut: dialledCount,
+    sessions: sessions.slice(0, SESSIONS_SHOWN_MAX).map((session) => ({
       id: toHex(session.id),
       address: formatAddress(session.remote),
       dialled: session.dialled,
@@ -90,6 +98,7 @@ async function publishCall(
   emit: (event: JsonObject) => void,
   signal: AbortSignal,
 ): Promise<JsonObject> {
+  using _lookups = watchLookups(parts.node, parameters, emit);
   const planHash = hashIn(parameters, "plan");
   const row = await parts.state.plan(planHash, signal);
   if (row === undefined) {
@@ -148,6 +157,7 @@ async function fetchCall(
 ): Promise<JsonObject> {
   const tesseraId = parseTesseraId(textIn(parameters, "tessera"));
   const { node, archive, blobs, suite } = parts;
+  using _lookups = watchLookups(node, parameters, emit);
   const due = everyMs(PROGRESS_EVERY_MS, node.runtime.clock);
   const report = await fetch({ node, archive, blobs, suite }, tesseraId, (
     event,

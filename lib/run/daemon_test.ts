@@ -41,6 +41,8 @@ async function start(dataDir: string, wanted: Wanted = {}) {
       TESSERAS_NODE_LISTEN_ADDR: listen,
       TESSERAS_NODE_POW_BITS: "8",
       TESSERAS_BOOTSTRAP_HARDCODED: bootstrap.join(","),
+      TESSERAS_BOOTSTRAP_DNS_DOMAIN: "",
+      TESSERAS_NETWORK_ENABLE_MDNS: "false",
       TESSERAS_NETWORK_SUBNET_DIVERSITY: "false",
       TESSERAS_OBSERVABILITY_METRICS_ADDR: metrics,
     },

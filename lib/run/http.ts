@@ -1,12 +1,7 @@
 /** What operators ask a process over HTTP: is it alive, is it ready, what has it counted. */
 import { Hono } from "hono";
-import {
-  type Address,
-  type Clock,
-  formatAddress,
-  messageOf,
-  TesserasError,
-} from "@tesseras/core";
+import { type Address, type Clock, COUNTER_HELP } from "@tesseras/core";
+import { type PageServer, servePages } from "./pages.ts";
 
 /** What the pages show. */
 export type HealthSource = {
@@ -26,9 +21,6 @@ export type Gauge = {
   readonly help: string;
   readonly value: number;
 };
-
-/** How long a page under way may take when the process stops; a client that sends half a request would hold it for ever. */
-const GOODBYE_MS = 500;
 
 /** The pages as a plain handler. */
 export function healthApp(source: HealthSource): Hono {
@@ -62,44 +54,14 @@ export function serveHealth(
   address: Address,
   source: HealthSource,
   clock: Clock,
-): AsyncDisposable & { readonly address: Address } {
+): PageServer {
   const app = healthApp(source);
-  const force = new AbortController();
-  const server = listen(address, force.signal, (request) => app.fetch(request));
-  return {
-    address: { ip: server.addr.hostname, port: server.addr.port },
-    async [Symbol.asyncDispose]() {
-      using deadline = clock.deadline(GOODBYE_MS, new AbortController().signal);
-      deadline.signal.addEventListener("abort", () => force.abort());
-      await server.shutdown();
-      await server.finished;
-    },
-  };
-}
-
-function listen(
-  address: Address,
-  signal: AbortSignal,
-  handler: (request: Request) => Response | Promise<Response>,
-): Deno.HttpServer<Deno.NetAddr> {
-  try {
-    return Deno.serve({
-      hostname: address.ip,
-      port: address.port,
-      signal,
-      onListen() {},
-    }, handler);
-  } catch (cause) {
-    const isTaken = cause instanceof Deno.errors.AddrInUse;
-    const reason = isTaken ? "another process listens there" : messageOf(cause);
-    throw new TesserasError(
-      isTaken ? "inUse" : "unusable",
-      `Cannot serve metrics on ${
-        formatAddress(address)
-      }: ${reason}; set [observability] metrics_addr to another address, or to "" for none`,
-      { cause },
-    );
-  }
+  return servePages({
+    address,
+    what: "metrics",
+    setting: "[observability] metrics_addr",
+    handler: (request) => app.fetch(request),
+  }, clock);
 }
 
 /** Prometheus text format 0.0.4. */
@@ -110,9 +72,17 @@ function printMetrics(source: HealthSource): string {
     lines.push(`${name} ${value}`);
   }
   for (const [dotted, value] of Object.entries(source.counters())) {
-    const name = `tesseras_${dotted.replaceAll(/[^a-z0-9]+/g, "_")}_total`;
-    lines.push(`# HELP ${name} Times of ${dotted} since the start`);
+    const name = metricOf(dotted);
+    lines.push(`# HELP ${name} ${COUNTER_HELP.get(dotted) ?? dotted}`);
     lines.push(`# TYPE ${name} counter`, `${name} ${value}`);
   }
   return lines.join("\n") + "\n";
+}
+
+/** `fragment.refused_space` becomes `tesseras_fragment_refused_space_total`: Prometheus has no dots and no capitals. */
+function metricOf(dotted: string): string {
+  const snake = dotted
+    .replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+    .replaceAll(/[^a-z0-9]+/g, "_");
+  return `tesseras_${snake}_total`;
 }

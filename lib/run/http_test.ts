@@ -1,5 +1,5 @@
 import { assertEquals, assertThrowsCode, assertTrue } from "@tesseras/testing";
-import { formatAddress } from "@tesseras/core";
+import { Counters, formatAddress } from "@tesseras/core";
 import { systemClock } from "@tesseras/core/system";
 import { healthApp, type HealthSource, serveHealth } from "./http.ts";
 
@@ -62,8 +62,26 @@ Deno.test("metrics are Prometheus text, each with its help and type", async () =
   assertTrue(text.includes("\ntesseras_request_find_node_total 7\n"));
 });
 
+Deno.test("every counter there is has its sentence on the page, also those that are 0", async () => {
+  const counters = new Counters();
+  counters.add("rpc.refused_diskFull", 3);
+  const changes = { counters: () => counters.snapshot() };
+  const answer = await healthApp(sourceOf(changes)).request("/metrics");
+  const text = await answer.text();
+  assertTrue(text.includes(
+    "# HELP tesseras_rpc_refused_disk_full_total Requests answered with diskFull: no room is left\n" +
+      "# TYPE tesseras_rpc_refused_disk_full_total counter\n" +
+      "tesseras_rpc_refused_disk_full_total 3\n",
+  ));
+  assertTrue(text.includes("\ntesseras_admission_work_rate_total 0\n"));
+  const names = [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
+  assertEquals(new Set(names).size, names.length);
+});
+
 Deno.test("promtool finds nothing to correct, where it is installed", async () => {
-  const answer = await healthApp(sourceOf()).request("/metrics");
+  const counters = new Counters();
+  const changes = { counters: () => counters.snapshot() };
+  const answer = await healthApp(sourceOf(changes)).request("/metrics");
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command("promtool", {

@@ -1,41 +1,28 @@
 /** Getting into the network, and back into it when everybody we knew is gone. */
-import {
-  codeOf,
-  keyOf,
-  mapBounded,
-  messageOf,
-  TesserasError,
-  toHex,
-} from "@tesseras/core";
+import { codeOf, mapBounded, messageOf, orAbort } from "@tesseras/core";
 import { QUERY_TIMEOUT_MS } from "@tesseras/core/limits";
-import { type Entry, join, type Node, savedPeers } from "@tesseras/node";
-import type { State } from "@tesseras/state";
-import type { NodeRecord } from "@tesseras/wire";
-import {
-  type ConfiguredPeer,
-  type FindAddresses,
-  resolvePeers,
-} from "./entries.ts";
+import { join, type Node } from "@tesseras/node";
+import type { Source } from "./sources.ts";
 
 /** What joining works with. */
 export type JoiningParts = {
   readonly node: Node;
-  readonly state: State;
-  /** Configured peers; none makes a seed, which others join. */
-  readonly texts: readonly string[];
-  readonly find: FindAddresses;
+  /** In the order in which they are tried. */
+  readonly sources: readonly Source[];
+  /** Whether it was told to join nobody: a seed, which others join. */
+  readonly isSeed: boolean;
 };
 
 /** Waits between tries to join, in milliseconds: quick at first, for a cluster starts all at once. */
 const RETRY_MS = [500, 1_000, 2_000, 5_000, 15_000, 60_000] as const;
 /** How often a node looks whether it still has company. */
 const WATCH_MS = 15_000;
-/** Peers of an earlier life that are tried: the latest seen. */
-const SAVED_TRIED_MAX = 16;
-/** Pinned entries greeted at once. */
-const PINNED_PARALLEL = 4;
 /** Silent neighbours that make a node without connections believe it is alone. */
 const SILENT_MAX = 3;
+/** How long the sources before may take until the next one is tried beside them. */
+const SLOW_MS = 2_000;
+/** How long one source may take with everything it leads to. */
+const SOURCE_MS = 45_000;
 
 /** Joins, and joins again whenever everybody is gone. Tells with each try whether there is company; a seed has enough in itself. */
 export async function stayJoined(
@@ -44,7 +31,7 @@ export async function stayJoined(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock } = parts.node.runtime;
-  const isSeed = parts.texts.length === 0;
+  const { isSeed } = parts;
   if (isSeed) onPresence(true);
   for (let tries = 0;;) {
     if (!await isAlone(parts.node, signal)) {
@@ -86,97 +73,77 @@ async function isAlone(node: Node, signal: AbortSignal): Promise<boolean> {
 }
 
 /**
- * Tries our own peers of an earlier life, which work when every seed is dead, and the configured ones, which work when we were
- * away for too long; side by side, because dead addresses take their time.
+ * Tries every source in its order. Our own peers of an earlier life, which work when every seed is dead, and the configured
+ * ones, which work when we were away for too long, go side by side, because dead addresses take their time; the others are
+ * asked when those before have failed or are slow, and not at all once somebody has let us in.
  */
 async function tryJoin(
-  parts: JoiningParts,
+  { node, sources, isSeed }: JoiningParts,
   onJoined: () => void,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { log } = parts.node.runtime;
-  const ways = [savedEntries, configuredEntries];
-  const reasons: string[] = [];
-  const ends = await mapBounded(ways, ways.length, async (way, laneSignal) => {
+  const { clock, log } = node.runtime;
+  const failures: string[] = [];
+  let isJoined = false;
+  const ends = sources.map(() => Promise.withResolvers<void>());
+  const isTurn = async (at: number, laneSignal: AbortSignal) => {
+    const before = sources.slice(0, at);
+    const waiters = before.filter(({ isAtHand }) => !isAtHand).length + 1;
+    const ended = Promise.all(ends.slice(0, at).map(({ promise }) => promise));
+    using slow = clock.deadline(SLOW_MS * waiters, laneSignal);
     try {
-      const entries = await way(parts, laneSignal);
-      if (entries.length === 0) return false;
-      const report = await join(parts.node, entries, laneSignal);
-      log.info("network.joined", report);
-      onJoined();
-      return true;
+      await orAbort(ended, slow.signal);
     } catch (error) {
-      if (laneSignal.aborted || codeOf(error) === undefined) throw error;
-      reasons.push(messageOf(error));
-      return false;
+      if (laneSignal.aborted || codeOf(error) !== "timeout") throw error;
     }
-  }, signal);
-  if (ends.includes(true)) return true;
-  if (reasons.length > 0) {
-    log.warn("network.unreachable", { reason: reasons.join("; ") });
+    return !isJoined;
+  };
+  const lane = async (
+    [at, source]: readonly [number, Source],
+    laneSignal: AbortSignal,
+  ): Promise<void> => {
+    if (source.isAtHand || await isTurn(at, laneSignal)) {
+      const end = await trySource(node, source, laneSignal);
+      if (end === "joined") {
+        isJoined = true;
+        onJoined();
+      } else if (end !== "empty") failures[at] = end.failure;
+    }
+    ends[at]!.resolve();
+  };
+  await mapBounded(sources.entries(), sources.length, lane, signal);
+  if (isJoined) return true;
+  // In the order of the sources, without those that had nobody to name.
+  const reasons = failures.filter((one) => one !== undefined);
+  if (!isSeed || reasons.length > 0) {
+    log.warn("network.unreachable", { reason: sentence(reasons) });
   }
   return false;
 }
 
-async function savedEntries(
-  { node, state, texts }: JoiningParts,
-  signal: AbortSignal,
-): Promise<readonly Entry[]> {
-  const saved = await savedPeers(node, state, signal);
-  // A pinned peer is asked where it is configured: a dial to where it was once would be the only one to it meanwhile.
-  const elsewhere = new Set(texts.flatMap((text) => pinnedId(text) ?? []));
-  elsewhere.add(keyOf(node.id));
-  return saved.filter(({ id }) => !elsewhere.has(keyOf(id)))
-    .slice(0, SAVED_TRIED_MAX);
-}
-
-function pinnedId(text: string): string | undefined {
-  return /^([0-9a-f]{40})@/i.exec(text)?.[1]?.toLowerCase();
-}
-
-async function configuredEntries(
-  { node, texts, find }: JoiningParts,
-  signal: AbortSignal,
-): Promise<readonly Entry[]> {
-  const peers = await resolvePeers(texts, node.runtime, find, signal);
-  const bare = peers.filter(({ id }) => id === undefined)
-    .map(({ address }) => address);
-  const pinned = peers.filter(({ id }) => id !== undefined);
-  const greeted = await mapBounded(
-    pinned,
-    PINNED_PARALLEL,
-    (peer, laneSignal) => greetPinned(node, peer, laneSignal),
-    signal,
-  );
-  // Several addresses of one name lead to one peer.
-  const records = new Map<string, NodeRecord>();
-  for (const record of greeted) {
-    if (record !== undefined) records.set(keyOf(record.id), record);
-  }
-  const entries = [...bare, ...records.values()];
-  if (entries.length > 0 || texts.length === 0) return entries;
-  throw new TesserasError(
-    "unreachable",
-    `Cannot join the network: none of ${texts.length} configured peers could be found`,
-  );
-}
-
-/** The record of a peer whose id was given; `undefined`, and a line in the log, when somebody else or nobody answers. */
-async function greetPinned(
+async function trySource(
   node: Node,
-  { address, id, text }: ConfiguredPeer,
+  { name, entries }: Source,
   signal: AbortSignal,
-): Promise<NodeRecord | undefined> {
+): Promise<"joined" | "empty" | { readonly failure: string }> {
+  const { clock, counters, log } = node.runtime;
   try {
-    const record = await node.peers.firstContact(address, signal);
-    if (id === undefined || keyOf(record.id) === keyOf(id)) return record;
-    throw new TesserasError(
-      "forged",
-      `Cannot trust ${text}: ${toHex(record.id)} answers there`,
-    );
+    using deadline = clock.deadline(SOURCE_MS, signal);
+    const found = await entries(deadline.signal);
+    if (found.length === 0) return "empty";
+    const report = await join(node, found, deadline.signal);
+    log.info("network.joined", { source: name, ...report });
+    counters.add(`source.${name}_joined`);
+    return "joined";
   } catch (error) {
     if (signal.aborted || codeOf(error) === undefined) throw error;
-    node.runtime.log.warn("bootstrap.refused", { reason: messageOf(error) });
-    return undefined;
+    counters.add(`source.${name}_failed`);
+    return { failure: `${name}: ${messageOf(error)}` };
   }
+}
+
+/** What a person reads when nobody lets the node in. */
+function sentence(reasons: readonly string[]): string {
+  const seen = reasons.length > 0 ? ` (${reasons.join("; ")})` : "";
+  return `Cannot join a network${seen}: check that this machine is online, or name a node that runs with --bootstrap HOST:PORT`;
 }

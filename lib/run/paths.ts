@@ -62,6 +62,8 @@ export type DataPaths = {
   readonly nodeKey: string;
   readonly blobs: string;
   readonly database: string;
+  /** The peers that this node tells newcomers of over HTTP. */
+  readonly directory: string;
   /** Locked while a node runs here. */
   readonly lock: string;
   readonly socketDir: string;
@@ -78,6 +80,7 @@ export function dataPaths(dataDir: string): DataPaths {
     nodeKey: join(dataDir, "identity.key"),
     blobs: join(dataDir, "blobs"),
     database: join(dataDir, "db", "tesseras.db"),
+    directory: join(dataDir, "db", "directory.kv"),
     lock: join(dataDir, "lock"),
     socketDir,
     socket: join(socketDir, "tesd.sock"),

@@ -1,5 +1,7 @@
 /** Every setting of a program: its section and key, its default, what it allows, and how a value of it is read. */
 import {
+  canonicalIp,
+  isPrivateIp,
   LOG_LEVELS,
   type LogLevel,
   parseAddress,
@@ -98,16 +100,41 @@ function list(
   allowed: string,
   help: string,
   holds: (item: string) => boolean,
+  lengthMax = 64,
 ): Setting<readonly string[]> {
   return setting(fallback, allowed, help, (value) => {
     const items: unknown = typeof value === "string"
       ? value.split(",").map((item) => item.trim()).filter((i) => i !== "")
       : value;
-    return Array.isArray(items) &&
+    return Array.isArray(items) && items.length <= lengthMax &&
         items.every((item) => typeof item === "string" && holds(item))
       ? items
       : undefined;
   });
+}
+
+/** The domain of a name server's records; labels may begin with `_` (RFC 8552). */
+function isDomain(text: string): boolean {
+  return text.length <= 253 &&
+    /^[\w-]{1,63}(\.[\w-]{1,63})*\.?$/.test(text);
+}
+
+/** `https://host` and nothing behind it; `http` to a private address, where a local network has no certificates. */
+function isDirectory(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, origin, hostname, href } = new URL(text);
+  if (href !== `${origin}/`) return false;
+  const ip = canonicalIp(hostname.replaceAll(/[[\]]/g, ""));
+  return protocol === "https:" ||
+    (protocol === "http:" && ip !== undefined && isPrivateIp(ip));
+}
+
+function isIPv4(text: string): boolean {
+  return isIp(text) && !text.includes(":");
+}
+
+function isIp(text: string): boolean {
+  return canonicalIp(text) !== undefined;
 }
 
 function parses(read: (text: string) => unknown): (text: string) => boolean {
@@ -173,7 +200,12 @@ export const SETTINGS = {
   },
   dht: {
     k: whole(BUCKET_PEERS_MAX, 1, 20, "peers per bucket"),
-    alpha: whole(LOOKUP_PARALLEL, 1, 10, "questions at once per lookup"),
+    alpha: whole(
+      LOOKUP_PARALLEL,
+      1,
+      10,
+      "questions at once on each path of a lookup",
+    ),
     bucket_refresh_interval_secs: whole(
       BUCKET_REFRESH_MS / 1000,
       10,
@@ -206,9 +238,17 @@ export const SETTINGS = {
     ),
   },
   bootstrap: {
-    dns_domain: text(
+    dns_domain: setting(
       "_tesseras._udp.tesseras.net",
+      'a domain, or "" for none',
       "domain of the TXT records that name peers",
+      (value) =>
+        typeof value === "string" && (value === "" || isDomain(value))
+          ? value
+          : undefined,
+    ),
+    dns_server: optional(
+      address("", "DNS server to ask for them; the system's when empty"),
     ),
     hardcoded: list(
       ["boot1.tesseras.net:4433", "boot2.tesseras.net:4433"],
@@ -216,9 +256,38 @@ export const SETTINGS = {
       "peers to join through",
       isHostPort,
     ),
+    directories: list(
+      [],
+      'a list of at most 8 "https://host" without a path',
+      "directories whose page names peers",
+      isDirectory,
+      8,
+    ),
+    directory_addr: optional(
+      address(
+        "",
+        "HTTP for /.well-known/tesseras, where the bootstrap role is played",
+      ),
+    ),
+    directory_kv: text(
+      "",
+      "URL of a denokv server that keeps the directory; a file of this node when empty",
+    ),
+    trusted_proxies: list(
+      [],
+      "a list of IP addresses",
+      "proxies before the directory whose X-Forwarded-For is believed",
+      isIp,
+    ),
   },
   network: {
     enable_mdns: flag(true, "look for peers on the local network"),
+    mdns_interfaces: list(
+      [],
+      "a list of IPv4 addresses of this machine",
+      "interfaces to look on; those of private networks when empty",
+      isIPv4,
+    ),
     subnet_diversity: flag(
       true,
       "limit peers of one /24 or /48; off for a cluster on one machine",

@@ -11,6 +11,8 @@ export type Program = {
   readonly name: string;
   readonly summary: string;
   readonly roles: readonly RoleName[];
+  /** Settings whose default is another in this program, as `section.key`. */
+  readonly defaults?: Readonly<Record<string, string>>;
 };
 
 /** A start as it was asked for. */
@@ -35,9 +37,24 @@ const FLAGS = {
   listen: "node.listen_addr",
   bootstrap: "bootstrap.hardcoded",
   "metrics-addr": "observability.metrics_addr",
+  "directory-addr": "bootstrap.directory_addr",
   "log-format": "observability.log_format",
   "log-level": "observability.log_level",
 } as const;
+
+/** What else a flag sets. */
+const IMPLIED: Readonly<
+  Record<string, readonly (readonly [string, string])[]>
+> = {
+  // A flag wins over the file, whose list would win over one address.
+  listen: [["node.listen_addrs", ""]],
+  // Exactly these: a network of one's own must not end up in the public one because its nodes are down.
+  bootstrap: [
+    ["bootstrap.dns_domain", ""],
+    ["bootstrap.directories", ""],
+    ["network.enable_mdns", "false"],
+  ],
+};
 
 const TEXTS = ["config", "data-dir", ...Object.keys(FLAGS)];
 
@@ -48,7 +65,7 @@ const TEXTS = ["config", "data-dir", ...Object.keys(FLAGS)];
  * @throws `unusable` with one sentence that names what cannot be used
  */
 export function readStart(
-  { name }: Program,
+  { name, defaults = {} }: Program,
   sources: StartSources,
 ): Start | "help" {
   const parsed = parseFlags(name, sources.args);
@@ -60,12 +77,13 @@ export function readStart(
     if (value === undefined) continue;
     const typed = `--${flag}`;
     flags.set(setting, { typed, value });
-    // A flag wins over the file, whose list would win over one address.
-    if (flag === "listen") flags.set("node.listen_addrs", { typed, value: "" });
+    for (const [other, also] of IMPLIED[flag] ?? []) {
+      flags.set(other, { typed, value: also });
+    }
   }
   const env = settingVariables(sources.env);
   const file = configFile(texts, env, sources);
-  const config = readConfig({ ...file, env, flags });
+  const config = readConfig({ ...file, defaults, env, flags });
   const { data_dir } = config.node;
   const dataDir = dataDirOf(texts.get("data-dir") ?? data_dir, sources.paths);
   return { config, dataDir, stopWithStdin };
@@ -102,7 +120,7 @@ function parseFlags(
   for (const flag of TEXTS) {
     const value = parsed[flag];
     if (value === undefined) continue;
-    const mayBeEmpty = flag === "bootstrap" || flag === "metrics-addr";
+    const mayBeEmpty = flag === "bootstrap" || flag.endsWith("-addr");
     if (typeof value !== "string" || (value === "" && !mayBeEmpty)) {
       throw new TesserasError(
         "unusable",
@@ -184,9 +202,10 @@ Usage: ${name} [OPTIONS]
 Options:
   -c, --config <PATH>        TOML configuration file [default: config.toml in the data directory, if there is one]
   -l, --listen <ADDR>        Address and port to listen on [default: 0.0.0.0:4433]
-  -b, --bootstrap <ADDRS>    Comma-separated peers to join through, "" for none
+  -b, --bootstrap <ADDRS>    Comma-separated peers to join through and nothing else, "" for none
   -d, --data-dir <PATH>      Data directory
       --metrics-addr <ADDR>  HTTP address of /healthz, /readyz and /metrics, "" for none [default: 127.0.0.1:9190]
+      --directory-addr <ADDR>  HTTP address of /.well-known/tesseras, "" for none [default: 127.0.0.1:9180 in tesseras-bootstrap]
       --log-format <FORMAT>  json or text [default: json]
       --log-level <LEVEL>    debug, info, warn or error [default: info]
       --stop-with-stdin      Stop when standard input ends, for launchers

@@ -69,6 +69,53 @@ Deno.test("each flag sets what it says, by either name", () => {
   assertTrue(other.stopWithStdin);
 });
 
+Deno.test("--bootstrap means those peers and no other source, whatever file and environment say", () => {
+  const env = {
+    TESSERAS_BOOTSTRAP_DNS_DOMAIN: "a.test",
+    TESSERAS_BOOTSTRAP_DIRECTORIES: "https://a.test",
+    TESSERAS_NETWORK_ENABLE_MDNS: "true",
+  };
+  const { bootstrap, network } = start(["-b", "192.0.2.7:1"], { env }).config;
+  assertEquals(
+    [bootstrap.hardcoded, bootstrap.dns_domain, bootstrap.directories],
+    [["192.0.2.7:1"], "", []],
+  );
+  assertEquals(network.enable_mdns, false);
+  const without = start([], { env }).config;
+  assertEquals(
+    [without.bootstrap.dns_domain, without.bootstrap.directories],
+    ["a.test", ["https://a.test"]],
+  );
+});
+
+Deno.test("a program's own default lies under everything a person says", () => {
+  const own = {
+    ...program,
+    defaults: { "bootstrap.directory_addr": "127.0.0.1:9180" },
+  };
+  const addressOf = (args: readonly string[], text = "") => {
+    const told = readStart(own, {
+      args,
+      env: {},
+      paths: {
+        home: "/home/ana",
+        xdgDataHome: undefined,
+        os: "linux",
+        exists: () => false,
+      },
+      readFile: () => text,
+    });
+    assertTrue(told !== "help");
+    return told.config.bootstrap.directory_addr;
+  };
+  assertEquals(addressOf([]), "127.0.0.1:9180");
+  assertEquals(
+    addressOf([], '[bootstrap]\ndirectory_addr = "127.0.0.1:80"'),
+    "127.0.0.1:80",
+  );
+  assertEquals(addressOf(["--directory-addr", ""]), "");
+});
+
 Deno.test("--help wins, and names every flag", () => {
   const sources = {
     args: ["--nonsense", "-h"],

@@ -11,6 +11,7 @@ import {
   numberAt,
   readFile,
   readFragment,
+  readHolding,
   readPeer,
   readPlacement,
   readPlan,
@@ -41,6 +42,7 @@ import {
   type FileRow,
   type FragmentKey,
   type FragmentRow,
+  type Holding,
   type PeerRow,
   type PlacementRow,
   planAbsent,
@@ -179,6 +181,14 @@ class LibsqlState implements State {
     signal: AbortSignal,
   ): Promise<readonly FragmentRow[]> {
     return this.#all(readFragment, kept.fragments(after, limit), signal);
+  }
+
+  holdings(
+    after: Holding | undefined,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<readonly Holding[]> {
+    return this.#all(readHolding, kept.holdings(after, limit), signal);
   }
 
   async removeFragment(

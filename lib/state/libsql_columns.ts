@@ -4,6 +4,7 @@ import type { SqlRow, SqlValue, Statement } from "./libsql_database.ts";
 import {
   type FileRow,
   type FragmentRow,
+  type Holding,
   type Origin,
   ORIGINS,
   type PeerRow,
@@ -118,6 +119,17 @@ export function readFragment(row: SqlRow): FragmentRow {
   };
 }
 
+/** What {@link readHolding} takes, in its order. */
+export const HOLDING_COLUMNS = "tessera_id, plan_hash";
+
+/** The row of those columns. @throws `corrupt` when one holds something else */
+export function readHolding(row: SqlRow): Holding {
+  return {
+    tesseraId: tesseraId(bytesAt(row, 0)),
+    planHash: hash(bytesAt(row, 1)),
+  };
+}
+
 /** What {@link readPlacement} takes, in its order. */
 export const PLACEMENT_COLUMNS =
   "plan_hash, fragment_index, holder, record, acked_at_ms";
@@ -149,7 +161,7 @@ export function readPublication(row: SqlRow): PublicationRow {
 
 /** What {@link readPointer} takes, in its order. */
 export const POINTER_COLUMNS =
-  "tessera_id, holder, plan_hash, record, holder_record, sequence, expires_at_ms";
+  "tessera_id, holder, plan_hash, record, holder_record, sequence, expires_at_ms, subnet";
 
 /** The row of those columns. @throws `corrupt` when one holds something else */
 export function readPointer(row: SqlRow): PointerRow {
@@ -161,6 +173,7 @@ export function readPointer(row: SqlRow): PointerRow {
     holderRecord: bytesAt(row, 4),
     sequence: numberAt(row, 5),
     expiresAtMs: numberAt(row, 6),
+    subnet: row[7] === null ? undefined : textAt(row, 7),
   };
 }
 

@@ -15,10 +15,11 @@ export function putPointers(rows: readonly PointerRow[]): Statements {
   return listStatements(
     `INSERT INTO pointer (${POINTER_COLUMNS})
     SELECT unhex(value ->> 0), unhex(value ->> 1), unhex(value ->> 2), unhex(value ->> 3),
-      unhex(value ->> 4), value ->> 5, value ->> 6
+      unhex(value ->> 4), value ->> 5, value ->> 6, nullif(value ->> 7, '')
     FROM json_each(?) WHERE true
     ON CONFLICT DO UPDATE SET record = excluded.record, holder_record = excluded.holder_record,
-      sequence = excluded.sequence, expires_at_ms = excluded.expires_at_ms
+      sequence = excluded.sequence, expires_at_ms = excluded.expires_at_ms,
+      subnet = excluded.subnet
     WHERE excluded.sequence > sequence`,
     rows.map((row) => [
       row.tesseraId,
@@ -28,6 +29,7 @@ export function putPointers(rows: readonly PointerRow[]): Statements {
       row.holderRecord,
       row.sequence,
       row.expiresAtMs,
+      row.subnet ?? "",
     ]),
   );
 }

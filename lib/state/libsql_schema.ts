@@ -85,4 +85,6 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       bytes BLOB NOT NULL
     ) STRICT, WITHOUT ROWID`,
   ],
+  // Provider records are bounded by the network of their holder, too.
+  ["ALTER TABLE pointer ADD COLUMN subnet TEXT"],
 ];

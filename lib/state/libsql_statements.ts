@@ -8,6 +8,7 @@ import {
 import {
   FILE_COLUMNS,
   FRAGMENT_COLUMNS,
+  HOLDING_COLUMNS,
   jsonList,
   listStatements,
   PLACEMENT_COLUMNS,
@@ -21,6 +22,7 @@ import {
   type FileRow,
   type FragmentKey,
   type FragmentRow,
+  type Holding,
   type PlacementRow,
   type PlanRow,
   prefixRange,
@@ -219,6 +221,21 @@ export function fragments(
     ORDER BY plan_hash, fragment_index LIMIT ?`,
     after?.planHash ?? NOTHING,
     after?.index ?? 0,
+    limit,
+  );
+}
+
+/** Of `State.holdings`. */
+export function holdings(
+  after: Holding | undefined,
+  limit: number,
+): Statement {
+  return statement(
+    `SELECT DISTINCT ${HOLDING_COLUMNS} FROM fragment
+    WHERE (tessera_id, plan_hash) > (?, ?) AND owner IS NOT NULL
+    ORDER BY tessera_id, plan_hash LIMIT ?`,
+    after?.tesseraId ?? NOTHING,
+    after?.planHash ?? NOTHING,
     limit,
   );
 }

@@ -8,6 +8,7 @@ import {
   type TesseraId,
   throwIfAborted,
 } from "@tesseras/core";
+import { holdingsOf } from "./memory_holdings.ts";
 import { MemoryPointers } from "./memory_pointers.ts";
 import {
   checkFile,
@@ -21,6 +22,7 @@ import {
   type FileRow,
   type FragmentKey,
   type FragmentRow,
+  type Holding,
   type PeerRow,
   type PlacementRow,
   planAbsent,
@@ -187,6 +189,10 @@ export class MemoryState implements State {
       [...this.#fragments.values()]
         .filter((row) => after === undefined || byFragment(row, after) > 0)
         .sort(byFragment).slice(0, limit));
+  }
+
+  holdings(after: Holding | undefined, limit: number, signal: AbortSignal) {
+    return step(signal, () => holdingsOf(this.#fragments, after, limit));
   }
 
   removeFragment(

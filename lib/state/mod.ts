@@ -9,6 +9,7 @@ export {
   type FileRow,
   type FragmentKey,
   type FragmentRow,
+  type Holding,
   type Origin,
   ORIGINS,
   type PeerRow,

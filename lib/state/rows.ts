@@ -61,6 +61,12 @@ export type PlanRow = {
 /** What names one fragment. */
 export type FragmentKey = { readonly planHash: Hash; readonly index: number };
 
+/** What names a plan of which fragments are kept here for others. */
+export type Holding = {
+  readonly tesseraId: TesseraId;
+  readonly planHash: Hash;
+};
+
 /** A fragment kept here: staged by ourselves, or held for another. */
 export type FragmentRow = FragmentKey & {
   readonly tesseraId: TesseraId;
@@ -92,6 +98,8 @@ export type PointerRow = PointerKey & {
   readonly record: Uint8Array;
   /** The signed node record that tells where its holder is. */
   readonly holderRecord: Uint8Array;
+  /** The network that record is of, for bounds; `undefined` when it names no address. */
+  readonly subnet: string | undefined;
   readonly sequence: number;
   readonly expiresAtMs: number;
 };

@@ -4,6 +4,7 @@ import type {
   FileRow,
   FragmentKey,
   FragmentRow,
+  Holding,
   PeerRow,
   PlacementRow,
   PlanRow,
@@ -85,6 +86,12 @@ export interface State extends AsyncDisposable {
     limit: number,
     signal: AbortSignal,
   ): Promise<readonly FragmentRow[]>;
+  /** At most `limit` plans of which something is kept for others, after one, by tessera and plan; from the first without one. */
+  holdings(
+    after: Holding | undefined,
+    limit: number,
+    signal: AbortSignal,
+  ): Promise<readonly Holding[]>;
   /**
    * Forgets a fragment, and its plan when nothing here needs it any more.
    * Returns the blobs nobody refers to any more.

@@ -51,6 +51,7 @@ export {
   proofBytes,
 } from "./messages_hello.ts";
 export {
+  checkNodeRecordFresh,
   NAT_KINDS,
   type NatKind,
   type NodeRecord,
@@ -60,6 +61,7 @@ export {
   signNodeRecord,
 } from "./node_record.ts";
 export {
+  checkProviderRecordFresh,
   type ProviderRecord,
   type ProviderRecordFields,
   readProviderRecord,

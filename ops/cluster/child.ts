@@ -24,6 +24,8 @@ export type ChildInfo = {
   readonly id: string;
   readonly address: string;
   readonly health: string;
+  /** Where a bootstrap process serves its directory page. */
+  readonly directory?: string;
   readonly pid: number;
   readonly dataDir: string;
   readonly socket: string;
@@ -89,7 +91,8 @@ export class Child {
       env: {
         ...unconfigured(Deno.env.toObject()),
         TESSERAS_NETWORK_SUBNET_DIVERSITY: "false",
-        TESSERAS_NETWORK_ENABLE_MDNS: "false",
+        ...(spec.role === "bootstrap" &&
+          { TESSERAS_BOOTSTRAP_DIRECTORY_ADDR: "127.0.0.1:0" }),
         ...spec.settings,
       },
       stdin: "piped",
@@ -119,12 +122,16 @@ export class Child {
     const listening = await this.#event("daemon.listening", signal);
     const health = await this.#event("health.listening", signal);
     const { spec } = this;
+    const directory = spec.role === "bootstrap"
+      ? await this.#event("directory.listening", signal)
+      : undefined;
     return {
       name: spec.name,
       role: spec.role,
       id: String(listening.id),
       address: String(listening.address),
       health: String(health.address),
+      ...(directory && { directory: String(directory.address) }),
       pid: this.pid,
       dataDir: spec.dataDir,
       socket: String(listening.socket),

@@ -61,6 +61,12 @@ const NON_INTERACTIVE: OptionSpec = {
   help: "Skip prompts",
 };
 
+const TRACE: OptionSpec = {
+  name: "trace",
+  help:
+    "Show every lookup the node makes meanwhile: whom it asked on which path, who named them, and what came of it",
+};
+
 const CREATE_OPTIONS: readonly OptionSpec[] = [
   NON_INTERACTIVE,
   { name: "dry-run", help: "Preview what would be included" },
@@ -161,7 +167,7 @@ A .txt becomes a reflection, everything else a moment. Dates and places come fro
     name: "publish",
     summary: "Spread a tessera over the network through the running node",
     arguments: [HASH],
-    options: [],
+    options: [TRACE],
     notes:
       "Needs a node running on the same data directory. Running it again sends only what is still missing.",
   },
@@ -172,7 +178,7 @@ A .txt becomes a reflection, everything else a moment. Dates and places come fro
       name: "HASH",
       help: "Content hash, all 64 digits unless the tessera is here already",
     }],
-    options: [],
+    options: [TRACE],
   },
   {
     name: "status",

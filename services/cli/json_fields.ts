@@ -1,5 +1,5 @@
 /** Fields of what the node answers. It may be of another version, so each is looked at before it is believed. */
-import type { JsonObject } from "@tesseras/run";
+import type { Json, JsonObject } from "@tesseras/run";
 
 /** A number, 0 when it is none. */
 export function numberIn(json: JsonObject, name: string): number {
@@ -17,4 +17,21 @@ export function textIn(json: JsonObject, name: string): string {
 export function countIn(json: JsonObject, name: string): number {
   const value = json[name];
   return Array.isArray(value) ? value.length : 0;
+}
+
+/** The texts of a list, none when it is no list. */
+export function textsIn(json: JsonObject, name: string): readonly string[] {
+  const value = json[name];
+  if (!Array.isArray(value)) return [];
+  return value.filter((item) => typeof item === "string");
+}
+
+/** An object, an empty one when it is none. */
+export function objectIn(json: JsonObject, name: string): JsonObject {
+  const value = json[name];
+  return isObject(value) ? value : {};
+}
+
+function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

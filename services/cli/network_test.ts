@@ -1,6 +1,11 @@
 /** The commands that need a node, with a network of real nodes on loopback in this process. */
 import { match } from "node:assert/strict";
-import { Counters, formatAddress, silentLog } from "@tesseras/core";
+import {
+  COUNTER_HELP,
+  Counters,
+  formatAddress,
+  silentLog,
+} from "@tesseras/core";
 import { systemClock, systemRandom } from "@tesseras/core/system";
 import {
   type Daemon,
@@ -21,6 +26,7 @@ async function node(
     "node.listen_addr": "127.0.0.1:0",
     "node.pow_bits": "8",
     "bootstrap.hardcoded": entry ? formatAddress(entry.listening) : "",
+    "bootstrap.dns_domain": "",
     "network.subnet_diversity": "false",
     "network.enable_mdns": "false",
     "observability.metrics_addr": "",
@@ -46,6 +52,19 @@ async function node(
   return daemon;
 }
 
+/** At least one lookup, whose questions say whom they were put to and how they ended. */
+function assertTraced(trace: unknown): void {
+  const lookups = trace as { questions: Record<string, unknown>[] }[];
+  assertTrue(lookups.length >= 1);
+  const questions = lookups.flatMap((lookup) => lookup.questions);
+  assertTrue(questions.some(({ outcome }) => outcome === "answered"));
+  for (const { id, address, path, askedMs } of questions) {
+    match(textOf(id), /^[0-9a-f]{40}$/);
+    match(textOf(address), /^127\.0\.0\.1:\d+$/);
+    assertTrue([0, 1, 2].includes(Number(path)) && Number(askedMs) >= 0);
+  }
+}
+
 Deno.test("what one home publishes, status tells and another home fetches", async () => {
   await using home = await Home.ready();
   await using other = await Home.empty();
@@ -58,8 +77,9 @@ Deno.test("what one home publishes, status tells and another home fetches", asyn
   const local = await home.tes(["status", hash]);
   assertEquals([local.json.state, local.json.plan], ["Local", null]);
 
-  const published = await home.tes(["publish", hash.slice(0, 8)]);
+  const published = await home.tes(["publish", hash.slice(0, 8), "--trace"]);
   const { json } = published;
+  assertTraced(json.trace);
   assertEquals([json.hash, json.dataCount, json.peerCount], [hash, 1, 2]);
   const holders = json.holders as { index: number; id: string }[];
   assertEquals(
@@ -83,7 +103,8 @@ Deno.test("what one home publishes, status tells and another home fetches", asyn
   const all = await home.tes(["status"]);
   assertEquals(all.json, { tesseras: [status.json] });
 
-  const fetched = await other.tes(["fetch", hash]);
+  const fetched = await other.tes(["fetch", "--trace", hash]);
+  assertTraced(fetched.json.trace);
   assertEquals([fetched.json.hash, fetched.json.plan], [hash, json.plan]);
   assertEquals((await other.tes(["verify", hash])).json.passed, true);
   const { tesseras } = (await other.tes(["list"])).json as {
@@ -97,6 +118,10 @@ Deno.test("what one home publishes, status tells and another home fetches", asyn
   const about = await home.tes(["status", "--node"]);
   match(textOf(about.json.id), /^[0-9a-f]{40}$/);
   match(about.lines.join("\n"), /Roles: +dht\n/);
+  match(about.lines.join("\n"), /connections: \d+ in, \d+ out\n/);
+  const counters = about.json.counters as Record<string, number>;
+  assertEquals(Object.keys(counters), [...COUNTER_HELP.keys()]);
+  assertTrue(counters["rpc.asked"]! > 0);
   await assertRejectsCode(
     home.tes(["fetch", "0".repeat(64)]),
     "absent",

@@ -1,6 +1,6 @@
 /** What every State must do with plans, fragments and where they went. */
 import { toHex } from "@tesseras/core";
-import type { FragmentRow } from "@tesseras/state";
+import type { FragmentRow, Holding } from "@tesseras/state";
 import { assertEquals, assertRejectsCode } from "@tesseras/testing";
 import { type Claims, hexes } from "./state_rows.ts";
 
@@ -64,6 +64,35 @@ export const fragmentClaims: Claims = {
       after = page.at(-1);
     }
     assertEquals(seen, keys.sort());
+  },
+
+  "pages through the plans it holds for others by tessera, each once": async (
+    s,
+    rows,
+  ) => {
+    const held: string[] = [];
+    for (let at = 0; at < 7; at++) {
+      const tesseraId = rows.id();
+      for (const mine of [false, false, true]) {
+        const plan = rows.plan({ tesseraId });
+        await s.putPlan(plan, signal);
+        const owner = mine ? undefined : rows.node();
+        for (const index of [4, 0, 9]) {
+          await s.putFragment(rows.fragment(plan, { index, owner }), signal);
+        }
+        if (!mine) held.push(`${toHex(tesseraId)} ${toHex(plan.hash)}`);
+      }
+    }
+    const seen: Holding[] = [];
+    for (;;) {
+      const page = await s.holdings(seen.at(-1), 3, signal);
+      if (page.length === 0) break;
+      seen.push(...page);
+    }
+    assertEquals(
+      seen.map((one) => `${toHex(one.tesseraId)} ${toHex(one.planHash)}`),
+      held.sort(),
+    );
   },
 
   "counts the bytes of every peer, and never its own": async (s, rows) => {

@@ -16,6 +16,9 @@ export const pointerClaims: Claims = {
     const next = { ...row, sequence: 6, record: rows.bytes(3) };
     await s.putPointers([next], signal);
     assertEquals(await s.pointers(row.tesseraId, signal), [next]);
+    const moved = { ...next, sequence: 7, subnet: undefined };
+    await s.putPointers([moved], signal);
+    assertEquals(await s.pointers(row.tesseraId, signal), [moved]);
     const plan = { ...row, planHash: rows.hash(), sequence: 1 };
     await s.putPointers([plan], signal);
     assertEquals((await s.pointers(row.tesseraId, signal)).length, 2);

@@ -94,6 +94,7 @@ export class Rows {
       holderRecord: this.bytes(200),
       sequence: 1,
       expiresAtMs: 1_000,
+      subnet: "192.0.2.0/24",
       ...given,
     };
   }

@@ -54,7 +54,12 @@ export class Program implements AsyncDisposable {
         ...args,
       ],
       clearEnv: true,
-      env: { ...Object.fromEntries(inherited), ...env },
+      env: {
+        ...Object.fromEntries(inherited),
+        // Tests run side by side on one machine.
+        TESSERAS_BOOTSTRAP_DIRECTORY_ADDR: "",
+        ...env,
+      },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

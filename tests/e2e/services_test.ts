@@ -198,6 +198,8 @@ Deno.test("a node joins again after every seed was replaced by another at the sa
       ...env,
       TESSERAS_NODE_LISTEN_ADDR: "127.0.0.1:0",
       TESSERAS_BOOTSTRAP_HARDCODED: String(address),
+      TESSERAS_BOOTSTRAP_DNS_DOMAIN: "",
+      TESSERAS_NETWORK_ENABLE_MDNS: "false",
       TESSERAS_OBSERVABILITY_METRICS_ADDR: "",
     },
   });

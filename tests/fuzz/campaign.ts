@@ -1,7 +1,12 @@
 /** Fuzzing one target: mutate what did something new, and watch every promise. */
+import { getHeapStatistics } from "node:v8";
 import { codeOf, equal, messageOf, SeededRandom, toHex } from "@tesseras/core";
 import { mutate } from "./mutate.ts";
-import type { FuzzTarget } from "./target.ts";
+import {
+  ALLOCATED_BYTES,
+  ALLOCATED_PER_BYTE,
+  type FuzzTarget,
+} from "./target.ts";
 
 /** When to stop. */
 export type CampaignLimits = {
@@ -32,10 +37,10 @@ export type CampaignReport = {
 const POPULATION_MAX = 4_000;
 
 /** Fuzzes until a limit or the first find. */
-export function campaign(
+export async function campaign(
   target: FuzzTarget,
   limits: CampaignLimits,
-): CampaignReport {
+): Promise<CampaignReport> {
   const random = new SeededRandom(limits.seed);
   const population = [...target.corpus];
   const behaviours = new Set<string>();
@@ -58,7 +63,7 @@ export function campaign(
     const input = iteration < target.corpus.length
       ? target.corpus[iteration]!
       : mutate(pick(), random, pick());
-    const outcome = judge(target, input);
+    const outcome = await judge(target, input);
     if (outcome.problem !== undefined) {
       return report({
         target: target.name,
@@ -85,12 +90,46 @@ type Outcome = {
   readonly problem?: string;
 };
 
+/** How often an input is read again that took too much memory: the engine's own growth does not repeat itself. */
+const MEASURED_MAX = 4;
+
 /** Reads one input and compares what happened with what the target promises. */
-export function judge(target: FuzzTarget, input: Uint8Array): Outcome {
+export async function judge(
+  target: FuzzTarget,
+  input: Uint8Array,
+): Promise<Outcome> {
+  const perByte = target.allocatedPerByte ?? ALLOCATED_PER_BYTE;
+  const allocatedMax = ALLOCATED_BYTES + perByte * input.length;
+  for (let count = 1;; count++) {
+    const startBytes = allocatedNow();
+    const outcome = await judgeOnce(target, input);
+    // A collection in between makes this less; a bomb would have to meet one each time.
+    const allocated = allocatedNow() - startBytes;
+    if (allocated <= allocatedMax || outcome.problem !== undefined) {
+      return outcome;
+    }
+    if (count === MEASURED_MAX) {
+      const problem =
+        `took ${allocated} bytes of memory for ${input.length}, at most ${allocatedMax}`;
+      return { ...outcome, problem };
+    }
+  }
+}
+
+/** Bytes on the heap and in array buffers. */
+function allocatedNow(): number {
+  const { used_heap_size, external_memory } = getHeapStatistics();
+  return used_heap_size + external_memory;
+}
+
+async function judgeOnce(
+  target: FuzzTarget,
+  input: Uint8Array,
+): Promise<Outcome> {
   const before = input.slice();
   let written: Uint8Array;
   try {
-    written = target.rewrite(input);
+    written = await target.rewrite(input);
   } catch (error) {
     return { ...refusal(target, error), isAccepted: false };
   }
@@ -105,7 +144,7 @@ export function judge(target: FuzzTarget, input: Uint8Array): Outcome {
     return broken(`accepted, but written back as ${toHex(written)}`);
   }
   try {
-    const again = target.rewrite(written);
+    const again = await target.rewrite(written);
     if (!equal(again, written)) {
       return broken(`written back as ${toHex(written)}, then differently`);
     }

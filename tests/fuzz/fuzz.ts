@@ -34,7 +34,7 @@ const startBytes = Deno.memoryUsage().rss;
 let hasFind = false;
 for (const target of targets) {
   const endMs = performance.now() + 1000 * secondsEach;
-  const report = campaign(target, {
+  const report = await campaign(target, {
     seed: Number(values.seed),
     iterationsMax: Infinity,
     isOver: () => performance.now() > endMs,

@@ -16,8 +16,8 @@ const SOUND: FuzzTarget = {
 };
 
 for (const target of await fuzzTargets()) {
-  Deno.test(`${target.name} keeps its promises over some hundred mutations`, () => {
-    const report = campaign(target, { ...LIMITS, iterationsMax: 800 });
+  Deno.test(`${target.name} keeps its promises over some hundred mutations`, async () => {
+    const report = await campaign(target, { ...LIMITS, iterationsMax: 800 });
     assertEquals(report.find, undefined);
     assertEquals(report.iterations, 800);
     assertTrue(report.accepted > 0, "the corpus has something to accept");
@@ -25,49 +25,73 @@ for (const target of await fuzzTargets()) {
   });
 }
 
-Deno.test("campaign() finds a reader that throws what it did not promise", () => {
+Deno.test("campaign() finds a reader that throws what it did not promise", async () => {
   const crash = (bytes: Uint8Array): Uint8Array => {
     if (bytes[3] === 0xc1) throw new TypeError("deep inside");
     return bytes.slice();
   };
-  const { find } = campaign({ ...SOUND, rewrite: crash }, LIMITS);
+  const { find } = await campaign({ ...SOUND, rewrite: crash }, LIMITS);
   assertTrue(find?.problem.includes("deep inside"));
   assertEquals(find?.hex.slice(6, 8), "c1");
   const forged = (): never => {
     throw new TesserasError("forged", "Cannot believe it");
   };
-  const other = campaign({ ...SOUND, rewrite: forged }, LIMITS);
+  const other = await campaign({ ...SOUND, rewrite: forged }, LIMITS);
   assertTrue(other.find?.problem.startsWith("threw forged"));
 });
 
-Deno.test("campaign() finds a reader that writes back something else", () => {
+Deno.test("campaign() finds a reader that writes back something else", async () => {
   const lossy = (bytes: Uint8Array): Uint8Array => bytes.slice(0, 40);
-  const { find } = campaign({ ...SOUND, rewrite: lossy }, LIMITS);
+  const { find } = await campaign({ ...SOUND, rewrite: lossy }, LIMITS);
   assertTrue(find?.problem.startsWith("accepted, but written back as"));
   const unsteady = { ...SOUND, isExact: false };
   const growing = (bytes: Uint8Array): Uint8Array =>
     new Uint8Array(bytes.length + 1);
-  const other = campaign({ ...unsteady, rewrite: growing }, LIMITS);
+  const other = await campaign({ ...unsteady, rewrite: growing }, LIMITS);
   assertTrue(other.find?.problem.endsWith("then differently"));
 });
 
-Deno.test("campaign() finds a reader that changes its argument", () => {
+Deno.test("campaign() finds a reader that changes its argument", async () => {
   const rude = (bytes: Uint8Array): Uint8Array => bytes.fill(0);
-  const { find } = campaign({ ...SOUND, rewrite: rude }, LIMITS);
+  const { find } = await campaign({ ...SOUND, rewrite: rude }, LIMITS);
   assertEquals(find?.problem, "the reader changed its argument");
 });
 
-Deno.test("campaign() repeats itself from its seed, and stops when told", () => {
+Deno.test("campaign() repeats itself from its seed, and stops when told", async () => {
   const sums: number[] = [];
   const summing = (bytes: Uint8Array): Uint8Array => {
     sums.push(bytes.reduce((sum, byte) => sum + byte, 0));
     return bytes.slice();
   };
   const target = { ...SOUND, rewrite: summing };
-  campaign(target, LIMITS);
+  await campaign(target, LIMITS);
   const first = sums.splice(0);
-  campaign(target, LIMITS);
+  await campaign(target, LIMITS);
   assertEquals(sums, first);
-  const { iterations } = campaign(target, { ...LIMITS, isOver: () => true });
+  const { iterations } = await campaign(target, {
+    ...LIMITS,
+    isOver: () => true,
+  });
   assertEquals(iterations, 0);
+});
+
+Deno.test("campaign() finds a reader that sets aside what was only announced", async () => {
+  const announced = (bytes: Uint8Array): number =>
+    bytes.length < 4 ? 0 : new DataView(bytes.buffer).getUint32(0) >>> 7;
+  const kept: unknown[] = [];
+  const trusting = (bytes: Uint8Array): Uint8Array => {
+    kept[0] = new Uint8Array(announced(bytes));
+    return bytes.slice();
+  };
+  const { find } = await campaign({ ...SOUND, rewrite: trusting }, LIMITS);
+  assertTrue(find?.problem.startsWith("took "), find?.problem);
+  const listing = (bytes: Uint8Array): Uint8Array => {
+    kept[0] = Array.from(
+      { length: announced(bytes) >>> 8 },
+      (_, at) => ({ at }),
+    );
+    return bytes.slice();
+  };
+  const other = await campaign({ ...SOUND, rewrite: listing }, LIMITS);
+  assertTrue(other.find?.problem.startsWith("took "), other.find?.problem);
 });

@@ -15,5 +15,12 @@ export type FuzzTarget = {
    */
   readonly isExact: boolean;
   /** Reads the bytes and writes what it read back. Must leave the argument as it was. */
-  readonly rewrite: (bytes: Uint8Array) => Uint8Array;
+  readonly rewrite: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
+  /** Bytes of memory that reading and writing may take for one of input; {@link ALLOCATED_PER_BYTE} unless given. */
+  readonly allocatedPerByte?: number;
 };
+
+/** What reading may take whatever the input: errors with their stacks, and what the engine compiles meanwhile. */
+export const ALLOCATED_BYTES = 1 << 20;
+/** What reading and writing may take for a byte of input: a decoder that lists each byte as an object takes this much. */
+export const ALLOCATED_PER_BYTE = 64;

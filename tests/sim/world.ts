@@ -98,7 +98,7 @@ export class World implements AsyncDisposable {
     });
   }
 
-  /** Nodes that have not crashed. */
+  /** Nodes that have neither crashed nor stopped. */
   get living(): readonly Inhabitant[] {
     return this.inhabitants.filter(({ node }) => !this.#gone.has(node));
   }
@@ -130,7 +130,7 @@ export class World implements AsyncDisposable {
     const blobs = options.blobs ?? new MemoryBlobs();
     const suite = nobleMlDsa;
     const build = (role: SimRole, node: Node): Role => {
-      if (role === "bootstrap") return bootstrapRole();
+      if (role === "bootstrap") return bootstrapRole(node, {});
       if (role === "dht") return dhtRole(node, { state, ...options.dht });
       const store = { state, blobs, suite, freeSpaceMin: 0, ...options.store };
       return storeRole(node, store);
@@ -170,9 +170,13 @@ export class World implements AsyncDisposable {
   }
 
   /** Starts a peer that answers whatever its handler says. */
-  async rogue(handler: Handler, capabilities = 0): Promise<Rogue> {
+  async rogue(
+    handler: Handler,
+    capabilities = 0,
+    ground?: NodeSigner,
+  ): Promise<Rogue> {
     const runtime = this.#runtime();
-    const identity = await this.identity();
+    const identity = ground ?? await this.identity();
     const address = this.#address();
     const admission = new Admission({}, runtime);
     const transport = this.network.transport({ identity, address });
@@ -218,6 +222,12 @@ export class World implements AsyncDisposable {
     this.network.crash(address);
     this.#gone.add(node);
     this.#ends.push(node[Symbol.asyncDispose]());
+  }
+
+  /** A node stops as its process would: it says goodbye to everybody it has a session with. */
+  async stop({ node }: Inhabitant): Promise<void> {
+    this.#gone.add(node);
+    await this.run(node[Symbol.asyncDispose]());
   }
 
   /** A node dies without a word and comes back with its identity and what it had kept; it has not joined yet. */

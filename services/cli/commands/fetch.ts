@@ -3,6 +3,7 @@ import { codeOf, parseTesseraId, type TesseraId, toHex } from "@tesseras/core";
 import { callControl, type JsonObject } from "@tesseras/run";
 import { argumentAt, type Context, type Outcome } from "../context.ts";
 import { countIn, numberIn, textIn } from "../json_fields.ts";
+import { LookupBook } from "../lookup_book.ts";
 import { hasArchive, openArchive } from "../open_archive.ts";
 import { counted, printSize } from "../printed.ts";
 import { UsageError } from "../usage_error.ts";
@@ -14,7 +15,9 @@ export async function fetchCommand(
 ): Promise<Outcome> {
   const text = argumentAt(context, 0);
   const local = await localId(context, text, signal);
-  if (local !== undefined) return alreadyHere(local);
+  const lookups = new LookupBook(context.progress);
+  const isTraced = context.flag("trace");
+  if (local !== undefined) return alreadyHere(local, lookups.json(isTraced));
   if (!/^[0-9a-fA-F]{64}$/.test(text)) {
     throw new UsageError(
       `Cannot fetch ${
@@ -26,11 +29,12 @@ export async function fetchCommand(
   const { clock } = context.runtime;
   const startMs = clock.monotonicMs();
   const paths = await context.paths();
+  const tell = teller(context);
   const report = await callControl(
     paths.socket,
     "fetch",
-    { tessera: toHex(id) },
-    teller(context),
+    { tessera: toHex(id), trace: isTraced },
+    (event) => lookups.take(event) || tell(event),
     signal,
   );
   const json = {
@@ -38,6 +42,7 @@ export async function fetchCommand(
     ...report,
     status: "fetched",
     seconds: Math.round(clock.monotonicMs() - startMs) / 1_000,
+    ...lookups.json(isTraced),
   };
   return { json, lines: linesOf(json) };
 }
@@ -61,10 +66,11 @@ async function localId(
   }
 }
 
-function alreadyHere(id: TesseraId): Outcome {
+function alreadyHere(id: TesseraId, traced: JsonObject): Outcome {
   const hash = toHex(id);
+  const nothing = { used: [], rebuiltCount: 0, failedCount: 0 };
   return {
-    json: { hash, status: "exists", used: [], rebuiltCount: 0, failedCount: 0 },
+    json: { hash, status: "exists", ...nothing, ...traced },
     lines: [
       `Tessera ${hash} is on this disk already; tes verify checks every byte of it`,
     ],

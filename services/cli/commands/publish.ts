@@ -9,6 +9,7 @@ import {
 } from "@tesseras/run";
 import { argumentAt, type Context, type Outcome } from "../context.ts";
 import { countIn, numberIn, textIn } from "../json_fields.ts";
+import { LookupBook } from "../lookup_book.ts";
 import { openArchive } from "../open_archive.ts";
 import { counted, printSize } from "../printed.ts";
 
@@ -22,11 +23,12 @@ export async function publish(
   const startMs = clock.monotonicMs();
   const plan = await prepare(context, paths, signal);
   const preparedMs = clock.monotonicMs();
+  const lookups = new LookupBook(context.progress);
   const report = await callControl(
     paths.socket,
     "publish",
-    { plan: toHex(plan.hash) },
-    (event) => tell(context, event),
+    { plan: toHex(plan.hash), trace: context.flag("trace") },
+    (event) => lookups.take(event) || tell(context, event),
     signal,
   );
   const { dataCount, parityCount, packBytes } = plan;
@@ -39,6 +41,7 @@ export async function publish(
     packBytes,
     prepareSeconds: secondsBetween(startMs, preparedMs),
     seconds: secondsBetween(startMs, clock.monotonicMs()),
+    ...lookups.json(context.flag("trace")),
   };
   return { json, lines: linesOf(plan, json) };
 }

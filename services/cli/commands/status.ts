@@ -4,9 +4,9 @@ import { quoted } from "@tesseras/archive";
 import { toHex } from "@tesseras/core";
 import { callControl } from "@tesseras/run";
 import { printTime } from "@tesseras/tessera";
-import { countIn, numberIn, textIn } from "../json_fields.ts";
+import { nodeReport } from "../node_report.ts";
 import { hasArchive, openArchive } from "../open_archive.ts";
-import { counted, printSeconds, printSize } from "../printed.ts";
+import { counted } from "../printed.ts";
 import { type Reach, reachOf } from "../reach.ts";
 import { UsageError } from "../usage_error.ts";
 
@@ -100,23 +100,5 @@ async function nodeStatus(
 ): Promise<Outcome> {
   const { socket } = await context.paths();
   const node = await callControl(socket, "status", {}, () => {}, signal);
-  const addresses = Array.isArray(node.addresses) ? node.addresses : [];
-  const roles = Array.isArray(node.roles) ? node.roles : [];
-  return {
-    json: node,
-    lines: [
-      `Node:      ${textIn(node, "id")} (pid ${numberIn(node, "pid")})`,
-      `Roles:     ${roles.join(", ") || "none"}`,
-      `Addresses: ${addresses.join(", ") || "none"}`,
-      `Running:   ${printSeconds(numberIn(node, "uptimeSecs"))}, ${
-        printSize(numberIn(node, "residentBytes"))
-      } of memory`,
-      `Network:   ${
-        counted(numberIn(node, "knownPeers"), "peer", "peers")
-      } known, ${
-        counted(countIn(node, "sessions"), "connection", "connections")
-      }, ${counted(numberIn(node, "pointers"), "pointer", "pointers")} kept`,
-      `For others: ${printSize(numberIn(node, "storedForOthersBytes"))}`,
-    ],
-  };
+  return { json: node, lines: nodeReport(node) };
 }

@@ -1,0 +1,299 @@
+/**
+ * Every counter there is, with the one sentence that `/metrics` and `tes status --node` print beside it.
+ *
+ * To add a counter, add a line here: under what was dropped, in the group an operator would look in, or under
+ * {@link EVENTS} when nothing was lost. Names are `topic.what` in lower case, no part of them a unit that Prometheus would take
+ * amiss (`us`, `ms`); sentences have no final period. Until the line is there, the code that counts does not compile; a line
+ * that nothing counts fails a test.
+ */
+
+/** What was refused, dropped or gave up, by the part of the node it happened in. Within a topic in the order of checking. */
+export const DROPS = {
+  /** Who may come in, and how much they may ask. */
+  admission: {
+    "quic.bad_client":
+      "Inbound connections refused because their first packet asked for another protocol or could not be used",
+    "quic.half_open_refused":
+      "Inbound connections refused because too many handshakes were under way",
+    "quic.admission_refused": "Inbound connections that admission turned away",
+    "quic.handshake_failed":
+      "Inbound connections whose handshake broke off; dialers that wanted another key end like this",
+    "quic.handshake_timeout":
+      "Inbound connections closed because their handshake took too long",
+    "quic.arrivals_refused":
+      "Inbound connections closed because nobody accepted the ones before them",
+    "admission.connections_full":
+      "Inbound connections dropped because the node holds as many as it may",
+    "admission.address_full":
+      "Inbound connections dropped because their address holds as many as it may",
+    "admission.address_handshake_rate":
+      "Inbound connections dropped because their address opened them faster than one may",
+    "admission.handshake_rate":
+      "Inbound connections dropped because new ones came faster than the limit",
+    "hello.timeout":
+      "Inbound connections closed because no proof of identity came in time",
+    "hello.malformed":
+      "Inbound connections closed because the proof could not be read",
+    "hello.forged_record":
+      "Inbound connections closed because the node record was forged or stale",
+    "hello.weak_work":
+      "Inbound connections closed because the id behind them shows too little work",
+    "hello.self":
+      "Connections closed because the node at the other end was this node",
+    "hello.forged_proof":
+      "Inbound connections closed because the signature did not answer our challenge",
+    "hello.unfinished":
+      "Inbound connections that ended before a proof; first contacts end like this",
+    "hello.wrong_answerer":
+      "Dialled connections closed because the challenge was not the expected peer's",
+    "admission.policy_refused":
+      "Proven peers turned away by the policy of the embedding application",
+    "admission.request_rate":
+      "Requests answered with overloaded because their sender asks too often",
+    "admission.address_request_rate":
+      "Requests answered with overloaded because their address asks too often",
+    "admission.work_rate":
+      "Requests answered with overloaded because their sender asked for too much work",
+    "admission.subnet_work_rate":
+      "Requests answered with overloaded because their subnet asked for too much work",
+    "directory.rate_limited":
+      "Readers of the directory page sent away because they came too often",
+    "rpc.malformed": "Requests that could not be read",
+    "rpc.slow": "Requests given up because they did not arrive in time",
+    "rpc.unanswered":
+      "Requests whose sender was gone, or too slow, when the answer was ready",
+    "rpc.handler_failed":
+      "Requests that met an error nobody foresaw: a bug worth reporting",
+    "rpc.refused": "Requests answered with an error, whatever its code",
+    "rpc.refused_timeout":
+      "Requests answered with timeout: something took too long here",
+    "rpc.refused_overloaded": "Requests answered with overloaded",
+    "rpc.refused_refused":
+      "Requests answered with refused: not offered here, or out of date",
+    "rpc.refused_absent": "Requests answered with absent: it is not kept here",
+    "rpc.refused_malformed":
+      "Requests answered with malformed by whoever reads what is inside them",
+    "rpc.refused_forged":
+      "Requests answered with forged: a signature or proof of work was wrong",
+    "rpc.refused_corrupt":
+      "Requests answered with corrupt: bytes were not those of their hash",
+    "rpc.refused_diskFull": "Requests answered with diskFull: no room is left",
+  },
+  /** Finding peers and talking to them. */
+  lookups: {
+    "peers.dial_failed": "Dials that ended without a session",
+    "peers.dial_backoff":
+      "Requests not sent because the peer could not be reached a moment ago",
+    "peers.dials_full":
+      "Requests not sent because the node holds as many dialled connections as it may",
+    "peers.silent_closed":
+      "Connections closed because a request on them met nothing but silence",
+    "quic.dial_failed": "Dials that did not connect",
+    "peers.first_contact_failed":
+      "Addresses at which nobody said who answers there",
+    "rpc.failed": "Requests sent that did not get the answer they asked for",
+    "rpc.answer_late": "Requests sent whose answer did not come in time",
+    "rpc.answer_overloaded":
+      "Requests sent that the peer had too much to do for, or that we sent too fast",
+    "rpc.answer_distrusted":
+      "Requests sent whose answer was malformed, forged or corrupt, or said that they were",
+    "ping.forged": "Pongs refused because they carried the record of another",
+    "table.refused":
+      "Peers left out of the routing table by its rules on subnets and on ourselves",
+    "table.left":
+      "Peers removed from the routing table because they said goodbye",
+    "table.bucket_full":
+      "Peers that found their bucket full and wait for a place, as a crowd of ids alike in their first bits does",
+    "table.removed":
+      "Peers removed from the routing table because they left too many questions without an answer",
+    "table.failure_unproven":
+      "Questions without an answer not held against the peer, because nobody else was heard of either",
+    "lookup.question_late":
+      "Questions of lookups beside which the next peer was asked, because the answer was slow",
+    "lookup.question_failed": "Questions of lookups that brought no answer",
+    "region.crowded":
+      "Keys whose nearest nodes sit closer together than chance allows",
+    "region.timeout": "Looks at a region that ran out of time",
+    "lookup.unanswered":
+      "Questions of lookups that met silence, or nobody at the peer's address",
+    "lookup.answer_bad":
+      "Questions of lookups answered by somebody else, or with what could not be read",
+    "lookup.refused":
+      "Questions of lookups that the peer, or our own limits, turned away",
+    "lookup.answer_empty": "Answers in lookups that named nobody",
+    "lookup.named_itself":
+      "Answers in lookups that named the peer who gave them, and were no help for it",
+    "lookup.named_asker": "Answers in lookups that named this node to itself",
+    "lookup.timeout": "Lookups that ran out of time and gave what they had",
+    "source.saved_failed":
+      "Tries to join through peers of an earlier life that led nowhere",
+    "source.configured_failed":
+      "Tries to join through configured peers that led nowhere",
+    "source.dns_failed": "Tries to join through DNS that led nowhere",
+    "source.directory_failed":
+      "Tries to join through directory pages that led nowhere",
+    "source.mdns_failed":
+      "Tries to join through peers on the local network that led nowhere",
+    "source.dns_refused":
+      "TXT records and peers in them passed over: of another form, or too many",
+    "source.directory_refused":
+      "Entries of directory pages passed over: forged, stale, unreadable or too many",
+    "mdns.refused":
+      "Answers on the local network passed over: from elsewhere, unreadable or too many",
+    "mdns.unsent": "Packets to the local network that could not be sent",
+  },
+  /** Signed records, and the pointers kept for others. */
+  records: {
+    "record.refused":
+      "Node records named by peers that were forged, stale or could not be read",
+    "record.out_of_time":
+      "Those of them that had run out, or were signed in the future: some clock is wrong",
+    "provider.refused":
+      "Provider records found that were forged, stale or could not be read",
+    "provider.misfit":
+      "Provider records found that were of another tessera or another holder than they came for",
+    "provider.too_many":
+      "Provider records left out because a lookup had enough",
+    "provider.page_missing":
+      "Keepers of provider records that fell silent after their first page",
+    "pointer.refused":
+      "Provider records not kept because they were forged, stale or could not be read",
+    "pointer.misfit":
+      "Provider records not kept because the node record beside them was another's",
+    "pointer.stale":
+      "Provider records not kept because a newer one of the same holder is here",
+    "pointer.over_bound":
+      "Provider records not kept because their key or their holder has its share",
+    "pointer.over_subnet":
+      "Provider records refused because their holder's subnet has as many as it may",
+    "pointer.expired": "Provider records removed because they ran out",
+    "pointer.evicted":
+      "Provider records removed because the table was full and their key is far from here",
+    "pointer.sweep_failed":
+      "Sweeps for expired provider records that the database did not let through",
+    "store.unanswered":
+      "Nodes that did not take provider records they were asked to keep",
+    "announce.queue_full":
+      "Announcements left to the hourly round because too many waited",
+    "announce.unheard": "Announcements that nobody took",
+    "announce.failed": "Announcements that ended with an error",
+    "announce.round_failed": "Rounds of announcements that broke off",
+  },
+  /** Fragments and plans, kept and fetched. */
+  fragments: {
+    "fragment.refused_per_peer":
+      "Fragments refused because their sender has its share of the disk",
+    "fragment.refused_space":
+      "Fragments refused because the disk must keep some space free",
+    "fragment.twice": "Fragments that came twice at once and were kept once",
+    "fragment.absent": "Fragments we signed for whose bytes are gone",
+    "fragment.corrupt":
+      "Fragments we signed for whose bytes are not what they were",
+    "publish.placement_unreadable":
+      "Remembered places of fragments that could not be read and were left out",
+    "publish.holder_failed": "Holders given up while publishing",
+    "publish.misfit":
+      "Holders that signed for something else than what they were sent",
+    "fetch.plans_left":
+      "Plans of a tessera not tried because there were too many",
+    "fetch.plan_failed": "Plans of a tessera that did not lead to it",
+    "fetch.plan_refused":
+      "Plans refused because they were forged, unreadable or of another tessera",
+    "fetch.fragment_failed":
+      "Fragments that did not arrive whole from a holder that promised them",
+    "fetch.holder_dropped": "Holders no longer asked during a fetch",
+    "fetch.trickler_dropped":
+      "Transfers given up because faster holders had what was needed",
+  },
+  /** This node's own trouble. */
+  node: {
+    "peers.save_failed": "Times the known peers could not be written down",
+    "directory.unwritten":
+      "Rounds in which the directory did not take the peers heard of",
+    "directory.unread":
+      "Times the directory could not be read to make its page",
+    "directory.unavailable":
+      "Readers of the directory page told to come back because there was none",
+    "directory.failed":
+      "Readers of the directory page that met an error nobody foresaw",
+    "archive.cleanup_failed":
+      "Unfinished imports whose files could not be removed",
+    "sweep.failed": "Sweeps for bytes nobody needs that broke off",
+    "control.accept_failed": "Connections of tes that could not be taken",
+    "control.refused": "Connections of tes refused because too many were open",
+    "control.events_dropped":
+      "Progress events not sent because tes did not read them",
+    "control.unsent": "Answers to tes that could not be sent",
+  },
+} as const;
+
+/** What happened and is well. */
+export const EVENTS = {
+  "quic.accepted": "Inbound connections whose handshake was completed",
+  "quic.dialled": "Dials that connected",
+  "hello.accepted": "Inbound connections whose dialer proved its identity",
+  "peers.dialled": "Connections dialled and proven",
+  "peers.redialled":
+    "Requests sent again over a new connection because the old one was dead",
+  "peers.duplicate_closed":
+    "Connections closed because a second one to the same peer was kept",
+  "peers.idle_closed": "Connections closed because nothing passed over them",
+  "rpc.asked": "Requests sent over any connection",
+  "rpc.served": "Requests answered with what they asked for",
+  "request.challenge": "Challenges of peers that had proven who they are",
+  "request.ping": "Pings of peers",
+  "request.find_node": "Requests for the nodes near a point",
+  "request.find_value": "Requests for the provider records of a tessera",
+  "request.store": "Requests to keep provider records",
+  "request.put_fragment": "Requests to keep a fragment",
+  "request.get_fragment": "Requests for bytes of a fragment",
+  "request.get_plan": "Requests for a plan",
+  "table.reunited":
+    "Peers removed for their silence that answered again when they were asked",
+  "lookup.done": "Lookups that ended",
+  "region.explored": "Systematic looks at a region of the space of ids",
+  "announce.done": "Announcements that somebody took",
+  "bootstrap.introduced":
+    "Newcomers told of their neighbours and of peers all over the network",
+  "directory.answered": "Directory pages given out",
+  "directory.noted": "Peers written into the directory",
+  "source.saved_joined": "Times peers of an earlier life let us in",
+  "source.configured_joined": "Times configured peers let us in",
+  "source.dns_joined": "Times peers found through DNS let us in",
+  "source.directory_joined": "Times peers of a directory page let us in",
+  "source.mdns_joined": "Times peers on the local network let us in",
+  "mdns.answered": "Questions on the local network answered with our address",
+  "fragment.stored": "Fragments kept for others",
+  "fragment.stored_bytes": "Bytes of fragments kept for others",
+  "fragment.served_bytes": "Bytes of fragments handed out",
+  "sweep.removed": "Blobs removed because nothing needed them any more",
+} as const;
+
+/** Where an operator looks for what was dropped. */
+export type DropGroup = keyof typeof DROPS;
+
+/** The groups in the order they are shown. */
+export const DROP_GROUPS = [
+  "admission",
+  "lookups",
+  "records",
+  "fragments",
+  "node",
+] as const satisfies readonly DropGroup[];
+
+type NamesOf<T> = T extends unknown ? keyof T & string : never;
+
+/** The name of a counter. */
+export type CounterName =
+  | NamesOf<typeof DROPS[DropGroup]>
+  | keyof typeof EVENTS;
+
+/** A {@link CounterName}, or for any other name a type that says in the compiler's message what to do about it. */
+export type Listed<Name extends string> = Name extends CounterName ? Name
+  : `add a line for ${Name} to lib/core/counter_names.ts`;
+
+/** The sentence of each counter, sorted by name. */
+export const COUNTER_HELP: ReadonlyMap<string, string> = new Map(
+  [...Object.values(DROPS), EVENTS].flatMap((lines) => Object.entries(lines))
+    .sort(([a], [b]) => a < b ? -1 : 1),
+);
