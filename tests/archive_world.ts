@@ -18,12 +18,14 @@ import {
   SeededRandom,
   silentLog,
   TesserasError,
+  u32be,
   utf8,
   VirtualClock,
 } from "@tesseras/core";
 import { creatorKeysFromSeed, nobleMlDsa } from "@tesseras/crypto";
 import { Archive, type CreateOrder, type FolderScan } from "@tesseras/archive";
 import { scanFolder } from "@tesseras/archive/folder";
+import { crc32 } from "node:zlib";
 import { MemoryState, type State } from "@tesseras/state";
 
 /** A creator, and another one. */
@@ -163,6 +165,38 @@ function segment(content: Uint8Array): Uint8Array {
     Uint8Array.of(0xff, 0xe1, length >> 8, length & 255),
     content,
   ]);
+}
+
+/** One chunk of a PNG. */
+export type PngChunk = readonly [type: string, data: Uint8Array];
+
+/** A PNG of these chunks before and after its picture, which is noise. */
+export function png(
+  before: readonly PngChunk[],
+  after: readonly PngChunk[] = [],
+): Uint8Array {
+  const header = concat([u32be(1), u32be(1), Uint8Array.of(8, 0, 0, 0, 0)]);
+  const chunks: readonly PngChunk[] = [
+    ["IHDR", header],
+    ...before,
+    ["IDAT", noise(5_000, 3)],
+    ...after,
+    ["IEND", new Uint8Array()],
+  ];
+  const signature = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 10);
+  return concat([
+    signature,
+    ...chunks.flatMap(([type, data]) => {
+      const checked = concat([utf8(type), data]);
+      return [u32be(data.length), checked, u32be(crc32(checked))];
+    }),
+  ]);
+}
+
+/** Exif as a PNG has it, with the date and place of a {@link photo}. */
+export function exifBlock(options: PhotoOptions = {}): Uint8Array {
+  const { order = "II", place = true } = options;
+  return tiff(order === "II", place);
 }
 
 /** Two directories: the first points to the date's and, when wanted, to the coordinates'. */

@@ -108,6 +108,7 @@ Deno.test("remove() leaves a fragment that is kept for somebody else, and its pl
     blob: hash,
     bytes: bytes.length,
     owner: plan.hash.slice(0, 20) as never,
+    subnet: undefined,
     storedAtMs: 0,
   }, never);
   await using pack = await one.archive.pack(id, never);

@@ -21,7 +21,8 @@ import { addRows, describe } from "./listing.ts";
 import { type OnProgress, Tally } from "./progress.ts";
 import { quoted } from "./quoted.ts";
 import type { FolderScan, LeftOut } from "./source_file.ts";
-import { type PlaceFate, takeIn, type TakenIn } from "./take_in.ts";
+import type { PlaceFate } from "./passage.ts";
+import { takeIn, type TakenIn } from "./take_in.ts";
 
 /**
  * Files read at once: the syncs of small ones wait together, and large ones take little more than 1 MiB of memory
@@ -155,6 +156,13 @@ function warningsOf(taken: readonly TakenIn[]): readonly string[] {
         `${
           quoted(name)
         } told where it was taken; the place is not in the tessera, and your own file is unchanged`,
+      );
+    }
+    if (place === "unread") {
+      warnings.push(
+        `${
+          quoted(name)
+        } has notes in it that may tell where it was made; they are kept, since in a ${kind.label} places cannot be removed`,
       );
     }
     const twin = first.get(keyOf(blake3));

@@ -1,8 +1,16 @@
-import { codeOf, concat, equal, TesserasError, toHex } from "@tesseras/core";
+import {
+  codeOf,
+  concat,
+  equal,
+  TesserasError,
+  toHex,
+  utf8,
+} from "@tesseras/core";
 import { readAll } from "@tesseras/blobs";
 import {
   blobCount,
   created,
+  exifBlock,
   FaultyBlobs,
   folderOf,
   keys,
@@ -10,6 +18,7 @@ import {
   noise,
   orderOf,
   photo,
+  png,
   SAMPLES,
   SUNDAY,
   world,
@@ -245,4 +254,52 @@ Deno.test("resolve() names the candidates of an ambiguous beginning", async () =
     "unusable",
     new RegExp(ids.join(", ")),
   );
+});
+
+Deno.test("create() reads dates and places of a PNG after its picture, and takes the places out of its copy", async () => {
+  const one = world();
+  // Longer than what is looked at first, so that the metadata comes while the file streams.
+  const picture = noise(3_000_000, 1);
+  const file = png([["iDOT", picture]], [["eXIf", exifBlock()]]);
+  const { id } = await created(one, { "a.png": file });
+  const [kept] = (await one.archive.show(id, never)).memories;
+  assertEquals(kept?.takenAt, "2023-11-14T12:00:00");
+  assertEquals(kept?.place, { latitude: 48.5, longitude: 9 });
+  const without = await created(one, { "a.png": file }, { keepPlaces: false });
+  assertEquals(without.kept[0]?.place, "removed");
+  const [memory] = (await one.archive.show(without.id, never)).memories;
+  assertEquals(memory?.takenAt, "2023-11-14T12:00:00");
+  assertEquals(memory?.place, undefined);
+  await using blob = await one.blobs.open(without.kept[0]!.hash, never);
+  const copy = await readAll(blob!, never);
+  assertEquals(copy.length, file.length);
+  assertTrue(!equal(copy, file));
+  assertTrue(equal(copy.subarray(0, 3_000_000), file.subarray(0, 3_000_000)));
+});
+
+Deno.test("create() without places says which files have notes that it cannot clear", async () => {
+  const one = world();
+  const files = {
+    "a.wav": utf8("RIFF....WAVELIST\x06\0\0\0INFOxx"),
+    "b.wav": utf8("RIFF....WAVEdata\x04\0\0\0LIST"),
+    "c.webm": concat([
+      Uint8Array.of(0x1a, 0x45, 0xdf, 0xa3, 0x42, 0x82, 0x84),
+      utf8("webm LOCATION"),
+    ]),
+  };
+  const kept = await created(one, files);
+  assertEquals(kept.warnings, []);
+  const report = await created(one, files, { keepPlaces: false });
+  assertEquals(report.id, kept.id);
+  assertEquals(report.kept.map(({ place }) => place), [
+    "unread",
+    "none",
+    "unread",
+  ]);
+  assertEquals(report.warnings.length, 2);
+  for (const warning of report.warnings) {
+    assertTrue(
+      /^"[ac]\.\w+" has notes in it that may tell where/.test(warning),
+    );
+  }
 });

@@ -24,4 +24,4 @@ export type {
   SourceReader,
 } from "./source_file.ts";
 export type { SweepReport } from "./sweep.ts";
-export type { PlaceFate } from "./take_in.ts";
+export type { PlaceFate } from "./passage.ts";

@@ -1,4 +1,6 @@
 /** Takes the coordinates out of a photograph, for people who do not want to tell where they live. */
+import { TesserasError } from "@tesseras/core";
+import { quoted } from "./quoted.ts";
 
 /** Exif's own name at the beginning of its segment (CIPA DC-008, 4.7.2). */
 const EXIF = "Exif\0\0";
@@ -7,6 +9,8 @@ const XMP = "http://ns.adobe.com/xap/1.0/\0";
 /** The entry that points to the directory of coordinates (CIPA DC-008, 4.6.3). */
 const GPS_TAG = 0x8825;
 const IFD_ENTRY_BYTES = 12;
+/** Directories of coordinates in one photograph, which should have one. */
+const GPS_DIRECTORIES_MAX = 8;
 /** Bytes of one value by its type (TIFF 6.0, section 2). */
 const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
 
@@ -44,18 +48,19 @@ function* metadataSegments(head: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-function clearExif(tiff: Uint8Array): boolean {
+/** Removes the directory of coordinates from Exif, in place. Returns whether there was one. */
+export function clearExif(tiff: Uint8Array): boolean {
   const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.length);
   const order = startsWith(tiff, "II") ? "little" : "big";
   const fields = new Fields(view, order === "little");
   const directory = fields.u32(4);
   if (directory === undefined) return false;
-  let removed = false;
+  let removed = 0;
   // Removing an entry moves the next one to its place, so the index stays.
   for (let index = 0; index < (fields.u16(directory) ?? 0);) {
     const at = directory + 2 + index * IFD_ENTRY_BYTES;
     const tag = fields.u16(at);
-    if (tag === undefined) return removed;
+    if (tag === undefined) break;
     if (tag !== GPS_TAG) {
       index++;
       continue;
@@ -63,15 +68,17 @@ function clearExif(tiff: Uint8Array): boolean {
     const gps = fields.u32(at + 8);
     if (gps !== undefined) clearDirectory(tiff, fields, gps);
     removeEntry(tiff, fields, { directory, at });
-    removed = true;
+    // One is right; each of many would cost a walk through all of it.
+    if (++removed === GPS_DIRECTORIES_MAX) tiff.fill(0);
   }
-  return removed;
+  return removed > 0;
 }
 
 /** Zeroes a directory and the values its entries point to. */
 function clearDirectory(tiff: Uint8Array, fields: Fields, at: number): void {
   const count = fields.u16(at) ?? 0;
   const end = at + 2 + count * IFD_ENTRY_BYTES;
+  let cleared = 0;
   for (let entry = at + 2; entry < end; entry += IFD_ENTRY_BYTES) {
     const type = fields.u16(entry + 2);
     const values = fields.u32(entry + 4);
@@ -80,7 +87,11 @@ function clearDirectory(tiff: Uint8Array, fields: Fields, at: number): void {
       break;
     }
     const bytes = (TYPE_BYTES[type] ?? 0) * values;
-    if (bytes > 4) tiff.fill(0, valueAt, valueAt + bytes);
+    if (bytes <= 4) continue;
+    tiff.fill(0, valueAt, valueAt + bytes);
+    cleared += Math.min(bytes, tiff.length);
+    // Values that lie over each other are nobody's coordinates, and clearing each of thousands would take seconds.
+    if (cleared > 2 * tiff.length) return void tiff.fill(0);
   }
   tiff.fill(0, at, end + 4);
 }
@@ -103,7 +114,7 @@ function removeEntry(
  * Blanks the values of coordinates, as attributes and as elements. Lengths are bounded so that no packet makes the search
  * slow; coordinates have a dozen characters.
  */
-function clearXmp(packet: Uint8Array): boolean {
+export function clearXmp(packet: Uint8Array): boolean {
   // One character a byte, so that positions in the text are positions in the packet.
   const text = new TextDecoder("latin1").decode(packet);
   const value =
@@ -151,4 +162,14 @@ function startsWith(bytes: Uint8Array, text: string): boolean {
     if (bytes[i] !== text.charCodeAt(i)) return false;
   }
   return true;
+}
+
+/** Where metadata cannot be read there may be a place in it all the same. */
+export function damaged(name: string): TesserasError {
+  return new TesserasError(
+    "unusable",
+    `Cannot take the place out of ${
+      quoted(name)
+    }: its metadata is damaged or of no usual size; leave the file out, or keep places`,
+  );
 }

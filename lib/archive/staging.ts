@@ -259,6 +259,7 @@ async function store(
       blob,
       bytes: shardBytes,
       owner: undefined,
+      subnet: undefined,
       storedAtMs: runtime.clock.nowMs(),
     }, never);
   }

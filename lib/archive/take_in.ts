@@ -7,18 +7,14 @@ import {
   EXIF_HEAD_BYTES,
   looksLike,
   type MemoryInput,
-  readExif,
 } from "@tesseras/tessera";
 import type { Intake } from "./intake.ts";
-import { removePlaces } from "./places.ts";
+import { openPassage, type PlaceFate, unchanged } from "./passage.ts";
 import { quoted } from "./quoted.ts";
 import type { SourceFile, SourceReader } from "./source_file.ts";
 
 /** Bytes read at once after the head. */
 const CHUNK_BYTES = 1 * MIB;
-
-/** What became of the coordinates in a file: there were none, they stayed, or they are gone from our copy. */
-export type PlaceFate = "none" | "kept" | "removed";
 
 /** A file that is in the store now. */
 export type TakenIn = {
@@ -45,25 +41,33 @@ export async function takeIn(
   await using reader = await file.open(signal);
   await using writer = await parts.blobs.create(signal);
   const sha256 = new Sha256();
-  const take = async (chunk: Uint8Array): Promise<void> => {
-    const writing = writer.write(chunk, signal);
-    sha256.update(chunk);
-    await writing;
-    parts.onBytes(chunk.length);
+  const take = async (chunks: Iterable<Uint8Array>): Promise<void> => {
+    for (const chunk of chunks) {
+      const writing = writer.write(chunk, signal);
+      sha256.update(chunk);
+      await writing;
+      parts.onBytes(chunk.length);
+    }
   };
   const head = await readHead(file, reader, signal);
-  const seen = await lookAt(file, head, parts.keepPlaces);
-  await take(head);
+  const passage = looksLike(file.kind, head)
+    ? openPassage(file, head, parts)
+    : unchanged({ about: { declaredOnly: true }, place: "none" });
+  await take(passage.pass(head));
+  let readBytes = head.length;
   const left = Math.min(CHUNK_BYTES, file.bytes - head.length);
   const chunk = new Uint8Array(Math.max(1, left));
   for (;;) {
     const count = await reader.read(chunk, signal);
     if (count === 0) break;
-    if (writer.bytes + count > file.bytes) throw changed(file);
-    await take(chunk.subarray(0, count));
+    readBytes += count;
+    if (readBytes > file.bytes) throw changed(file);
+    await take(passage.pass(chunk.subarray(0, count)));
   }
+  await take(passage.end());
   await reader.checkUnchanged(signal);
   if (writer.bytes !== file.bytes) throw changed(file);
+  const seen = passage.seen();
   const { hash, bytes } = await parts.intake.commit(writer, signal);
   const { name, kind, modifiedAtMs } = file;
   return {
@@ -92,38 +96,6 @@ async function readHead(
     filled += count;
   }
   return head;
-}
-
-/** What the beginning of a file tells. Takes coordinates out of it where they are not wanted. */
-async function lookAt(
-  file: SourceFile,
-  head: Uint8Array,
-  keepPlaces: boolean,
-): Promise<{
-  readonly about: Pick<MemoryInput, "takenAt" | "place" | "declaredOnly">;
-  readonly place: PlaceFate;
-}> {
-  if (!looksLike(file.kind, head)) {
-    return { about: { declaredOnly: true }, place: "none" };
-  }
-  if (file.kind.name !== "jpeg") return { about: {}, place: "none" };
-  const { takenAt, place } = await readExif(head);
-  const about = takenAt === undefined ? {} : { takenAt };
-  if (keepPlaces) {
-    return place === undefined
-      ? { about, place: "none" }
-      : { about: { ...about, place }, place: "kept" };
-  }
-  const removed = removePlaces(head);
-  if ((await readExif(head)).place !== undefined) {
-    throw new TesserasError(
-      "unusable",
-      `Cannot take the place out of ${
-        quoted(file.name)
-      }: its metadata is damaged; leave the file out, or keep places`,
-    );
-  }
-  return { about, place: removed || place !== undefined ? "removed" : "none" };
 }
 
 function changed(file: SourceFile): TesserasError {

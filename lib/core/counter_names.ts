@@ -87,7 +87,7 @@ export const DROPS = {
     "peers.dials_full":
       "Requests not sent because the node holds as many dialled connections as it may",
     "peers.silent_closed":
-      "Connections closed because a request on them met nothing but silence",
+      "Connections closed because what was asked on them met nothing but silence",
     "quic.dial_failed": "Dials that did not connect",
     "peers.first_contact_failed":
       "Addresses at which nobody said who answers there",
@@ -141,6 +141,10 @@ export const DROPS = {
     "mdns.refused":
       "Answers on the local network passed over: from elsewhere, unreadable or too many",
     "mdns.unsent": "Packets to the local network that could not be sent",
+    "http.closed_slow":
+      "HTTP connections closed because they had lasted as long as one may",
+    "http.closed_full":
+      "HTTP connections closed because there were too many, the oldest first",
   },
   /** Signed records, and the pointers kept for others. */
   records: {
@@ -165,7 +169,9 @@ export const DROPS = {
     "pointer.over_bound":
       "Provider records not kept because their key or their holder has its share",
     "pointer.over_subnet":
-      "Provider records refused because their holder's subnet has as many as it may",
+      "Provider records refused because as many as may be were brought from that subnet",
+    "pointer.displaced":
+      "Provider records removed because their key was full and a holder spoke for itself",
     "pointer.expired": "Provider records removed because they ran out",
     "pointer.evicted":
       "Provider records removed because the table was full and their key is far from here",
@@ -183,6 +189,8 @@ export const DROPS = {
   fragments: {
     "fragment.refused_per_peer":
       "Fragments refused because their sender has its share of the disk",
+    "fragment.refused_per_subnet":
+      "Fragments refused because all peers of the sender's subnet together have their share here",
     "fragment.refused_space":
       "Fragments refused because the disk must keep some space free",
     "fragment.twice": "Fragments that came twice at once and were kept once",
@@ -235,6 +243,10 @@ export const EVENTS = {
   "peers.dialled": "Connections dialled and proven",
   "peers.redialled":
     "Requests sent again over a new connection because the old one was dead",
+  "peers.silent_pinged":
+    "Pings of peers that were silent about something else on an open connection",
+  "peers.silent_dialled":
+    "Dials of peers that were silent on an open connection, to see whether they were started again",
   "peers.duplicate_closed":
     "Connections closed because a second one to the same peer was kept",
   "peers.idle_closed": "Connections closed because nothing passed over them",

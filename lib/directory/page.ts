@@ -71,8 +71,9 @@ export function directoryPage(parts: DirectoryPageParts): Hono<DirectoryEnv> {
   const app = new Hono<DirectoryEnv>();
   app.get(DIRECTORY_PATH, async (context) => {
     const { caller } = context.env ?? {};
-    const mayAsk = together.take("") &&
-      (caller === undefined || each.take(caller.network));
+    // Who is sent away has cost the others nothing.
+    const mayAsk = (caller === undefined || each.take(caller.network)) &&
+      together.take("");
     if (!mayAsk) {
       count("directory.rate_limited");
       return context.text("too many questions\n", 429, { "retry-after": "2" });

@@ -143,6 +143,16 @@ Deno.test("a caller that asks and asks is sent away for a while, others are not;
   assertTrue(answered <= 1_000, `${answered} of 3,000 in one moment`);
 });
 
+Deno.test("one caller that asks without end leaves the others their page", async () => {
+  const { directory, get, entry } = world();
+  await directory.put([entry(1)]);
+  for (let asked = 0; asked < 2_000; asked++) {
+    await (await get()).body?.cancel();
+  }
+  const other = { ip: "192.0.2.77", network: "192.0.2.77" };
+  assertEquals((await get(other)).status, 200);
+});
+
 Deno.test("a directory that fails leaves the page as it was for a while, then there is none; it is not asked again and again", async () => {
   const { clock, counted, directory, pageOf, entry } = world();
   let isAway = false;

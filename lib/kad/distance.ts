@@ -45,7 +45,12 @@ export function bucketIndex(self: NodeId, other: NodeId): number {
   return -1;
 }
 
-/** A fresh random id whose {@link bucketIndex} seen from `self` is `index`: the target of a bucket's refresh (Kademlia 2.3). */
+/**
+ * A fresh random id whose {@link bucketIndex} seen from `self` is `index`: the target of a bucket's refresh (Kademlia 2.3).
+ *
+ * Above its bucket's bit it is as `self`, so below the zeros of work it has those zeros, too: a node could have it. One with
+ * other bits there would lead to the same nodes as one with zeros, since among ids that agree in them they decide no distance.
+ */
 export function randomIdInBucket(
   self: NodeId,
   index: number,

@@ -68,6 +68,18 @@ Deno.test("randomIdInBucket() draws from exactly the bucket asked for, in every 
   assertEquals(self, nodeId(before));
 });
 
+Deno.test("randomIdInBucket() keeps the zeros of work in every bucket below them", () => {
+  const powBits = 16;
+  const random = new SeededRandom(7);
+  const self = nodeId(random.bytes(20).fill(0, 0, powBits / 8));
+  for (let index = 0; index < BUCKET_COUNT - powBits; index++) {
+    const id = randomIdInBucket(self, index, random);
+    assertEquals([id[0], id[1]], [0, 0]);
+  }
+  const beyond = randomIdInBucket(self, BUCKET_COUNT - powBits, random);
+  assertTrue(beyond[1] !== 0);
+});
+
 Deno.test("randomIdInBucket() reaches both ends of a bucket's range", () => {
   const random = new SeededRandom(6);
   const self = nodeId(new Uint8Array(20));

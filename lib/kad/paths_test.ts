@@ -127,7 +127,7 @@ Deno.test("whatever peers answer, nobody is asked twice, limits hold, and the lo
   );
 });
 
-Deno.test("no more are in flight than may be dialled at once, until some are late", () => {
+Deno.test("no more are in flight than the answers that may come at once, until some are late", () => {
   const seeds = range(1, 60);
   const paths = new Paths({ target: TARGET, seeds, count: 60 });
   const first = paths.next();

@@ -60,6 +60,8 @@ export type TableLimits = {
   readonly replacementsMax: number;
   /** How long a peer that was heard of is taken for alive, in milliseconds. */
   readonly freshMs: number;
+  /** Leading zero bits every id here has by its work: so many of the farthest buckets can hold nobody. */
+  readonly powBits: number;
   /** Places one subnet may have in a bucket; `undefined` is no limit. */
   readonly subnetPerBucketMax: number | undefined;
   /** Places one subnet may have in the table; `undefined` is no limit. */
@@ -72,6 +74,7 @@ export const TABLE_DEFAULTS: TableLimits = {
   failuresMax: PING_FAILURES_MAX,
   replacementsMax: REPLACEMENTS_MAX,
   freshMs: CONTACT_FRESH_MS,
+  powBits: 0,
   subnetPerBucketMax: undefined,
   subnetPerTableMax: undefined,
 };
@@ -224,13 +227,13 @@ export class Table<C extends Contact> {
   }
 
   /**
-   * Buckets in which no lookup ran for `olderThanMs`, nearest first. Those nearer than our nearest neighbour are left
-   * out: nobody can be there (Kademlia 2.3).
+   * Buckets in which no lookup ran for `olderThanMs`, nearest first. Left out is where nobody can be: nearer than our nearest
+   * neighbour (Kademlia 2.3), and so far that an id would lack the zeros of work.
    */
   staleBuckets(nowMs: number, olderThanMs: number): number[] {
     const stale: number[] = [];
     let inhabited = false;
-    for (let index = 0; index < BUCKET_COUNT; index++) {
+    for (let index = 0; index < BUCKET_COUNT - this.#limits.powBits; index++) {
       const bucket = this.#buckets[index];
       inhabited ||= bucket !== undefined && bucket.peers.length > 0;
       const touchedMs = bucket?.touchedMs ?? -Infinity;

@@ -188,6 +188,7 @@ Deno.test("whatever happens, the table does what its rules say, step for step", 
     failuresMax: fc.integer({ min: 1, max: 3 }),
     replacementsMax: fc.integer({ min: 1, max: 3 }),
     freshMs: fc.integer({ min: 1, max: 40 }),
+    powBits: fc.constantFrom(0, 2),
     subnetPerBucketMax: fc.constantFrom(1, 2, undefined),
     subnetPerTableMax: fc.constantFrom(2, 4, undefined),
   });

@@ -206,6 +206,14 @@ Deno.test("staleBuckets() names untouched buckets from the nearest neighbour out
   table.touchBucket(-1, 5);
 });
 
+Deno.test("staleBuckets() leaves out where an id would lack the zeros of work", () => {
+  const table = new Table(SELF, { powBits: 16 });
+  fill(table, inBucket(141, 1));
+  assertEquals(table.staleBuckets(0, 10), [141, 142, 143]);
+  table.touchBucket(159, 0);
+  assertEquals(table.staleBuckets(20, 10), [141, 142, 143]);
+});
+
 Deno.test("closest() is what sorting everything would give, with and without wanted capabilities", () => {
   fc.assert(
     fc.property(

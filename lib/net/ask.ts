@@ -33,7 +33,9 @@ export type AskOptions = {
 export interface Activity {
   /** A request begins, asked or served. What it returns is disposed when the request and its octets are over. */
   began(): Disposable;
-  /** The peer has sent a whole message. */
+  /** A request of ours has a stream and leaves on it. What it returns is disposed as that of {@link began}. */
+  asked(request: Request): Disposable;
+  /** The peer has sent a whole message, or octets of bulk. */
   heard(): void;
 }
 
@@ -90,6 +92,7 @@ export async function ask<R extends Request>(
   using opening = clock.deadline(timeoutMs, signal);
   const stream = await call.connection.open(opening.signal);
   held.defer(() => stream.abandon());
+  if (call.activity) held.use(call.activity.asked(call.request));
   const frames = new FrameReader(stream);
   const exchange = { stream, frames, frame, timeoutMs };
   const envelope = call.bulk === undefined
@@ -104,7 +107,7 @@ export async function ask<R extends Request>(
   }
   const kept = held.move();
   const bulk = new StreamBulk(
-    { frames, clock },
+    { frames, clock, onOctets: () => call.activity?.heard() },
     bulkBytes,
     () => kept.dispose(),
   );

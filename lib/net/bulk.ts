@@ -136,6 +136,7 @@ export class StreamBulk implements BulkReader {
   readonly bytes: number;
   readonly #frames: FrameReader;
   readonly #clock: Clock;
+  readonly #onOctets: () => void;
   readonly #release: () => void;
   #received = 0;
   #dueMs: number | undefined;
@@ -146,15 +147,23 @@ export class StreamBulk implements BulkReader {
   /** Whether the stream is released. */
   #over = false;
 
-  /** @param release called once, when the octets are read or given up */
+  /**
+   * @param from `onOctets` hears of every piece that has arrived
+   * @param release called once, when the octets are read or given up
+   */
   constructor(
-    from: { readonly frames: FrameReader; readonly clock: Clock },
+    from: {
+      readonly frames: FrameReader;
+      readonly clock: Clock;
+      readonly onOctets: () => void;
+    },
     bytes: number,
     release: () => void,
   ) {
     this.bytes = bytes;
     this.#frames = from.frames;
     this.#clock = from.clock;
+    this.#onOctets = from.onOctets;
     this.#release = release;
   }
 
@@ -195,6 +204,7 @@ export class StreamBulk implements BulkReader {
       this[Symbol.dispose]();
       return undefined;
     }
+    if (chunk !== undefined) this.#onOctets();
     const received = this.#received + (chunk?.length ?? 0);
     if (chunk === undefined || chunk.length > left) {
       throw wrongLength("read", received, this.bytes);

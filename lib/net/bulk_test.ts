@@ -70,9 +70,13 @@ function receiving(
   const clock = new VirtualClock();
   const frames = new FrameReader(new Line(clock, pieces, pauseMs));
   let releasedCount = 0;
-  const bulk = new StreamBulk({ frames, clock }, announced, () => {
-    releasedCount++;
-  });
+  const bulk = new StreamBulk(
+    { frames, clock, onOctets: () => {} },
+    announced,
+    () => {
+      releasedCount++;
+    },
+  );
   return { clock, bulk, released: () => releasedCount };
 }
 
@@ -114,7 +118,11 @@ Deno.test("waits for good pieces, never for more than is to come, and looks whet
     },
   };
   const bytes = BULK_CHUNK_BYTES + 1000;
-  const from = { frames: new FrameReader(line), clock: new VirtualClock() };
+  const from = {
+    frames: new FrameReader(line),
+    clock: new VirtualClock(),
+    onOctets: () => {},
+  };
   await collectBulk(new StreamBulk(from, bytes, () => {}), signal);
   assertEquals(asked, [BULK_CHUNK_BYTES, 1000, 1]);
 });

@@ -24,12 +24,11 @@ import {
   type Challenge,
   decodeMessage,
   encodeFrame,
-  HELLO_NONCE_BYTES,
   type NodeRecord,
   proofBytes,
   readNodeRecord,
 } from "@tesseras/wire";
-import { ask } from "./ask.ts";
+import type { Answered, Challenges } from "./challenges.ts";
 import { FrameReader } from "./frames.ts";
 import {
   CLOSED_FRIENDLY,
@@ -71,22 +70,24 @@ export type Session = {
 };
 
 /**
- * Answers a connection: has its dialer prove who it is. Counts what fails and leaves closing to the caller.
+ * Answers a connection: has its dialer prove who it is. Streams that the dialer opens before wait unread, as many as any peer may
+ * open, and end with the connection when the hello fails. Counts what fails and leaves closing to the caller.
  *
  * @throws `timeout`, `malformed`, `forged`, `refused`, `unreachable`, or the signal's error
  */
 export async function answerHello(
   connection: Connection,
-  { self, runtime }: { readonly self: Self; readonly runtime: Runtime },
+  { self, runtime, challenges }: {
+    readonly self: Self;
+    readonly runtime: Runtime;
+    readonly challenges: Challenges;
+  },
   signal: AbortSignal,
 ): Promise<Session> {
   const counted = new Failure(runtime);
   try {
-    const peer = await challenge(
-      connection,
-      { self, runtime, counted },
-      signal,
-    );
+    const answered = await challenges.answerOf(connection, signal);
+    const peer = proven(answered, { self, runtime, counted });
     runtime.counters.add("hello.accepted");
     return { connection, peer, observed: undefined, dialled: false };
   } catch (error) {
@@ -95,40 +96,26 @@ export async function answerHello(
   }
 }
 
-type Challenging = {
-  readonly self: Self;
-  readonly runtime: Runtime;
-  readonly counted: Failure;
-};
-
-async function challenge(
-  connection: Connection,
-  { self, runtime, counted }: Challenging,
-  signal: AbortSignal,
-): Promise<NodeRecord> {
-  const nonce = runtime.random.bytes(HELLO_NONCE_BYTES);
-  const request: Challenge = {
-    type: "challenge",
-    nonce,
-    record: self.record().bytes,
-    observed: connection.remote,
-  };
-  const { response } = await ask(
-    { connection, request, timeoutMs: HELLO_TIMEOUT_MS },
-    runtime,
-    signal,
-  );
+/** The record of a dialer whose proof is one. */
+function proven(
+  { nonce, proof }: Answered,
+  { self, runtime, counted }: {
+    readonly self: Self;
+    readonly runtime: Runtime;
+    readonly counted: Failure;
+  },
+): NodeRecord {
   counted.step = "hello.forged_record";
   // Work is checked apart from the rest, so that an operator can tell cheap identities from forgeries.
   const anyWork = { ...self, powBits: 0 };
-  const peer = readRecord(response.record, { self: anyWork, runtime });
+  const peer = readRecord(proof.record, { self: anyWork, runtime });
   counted.step = "hello.weak_work";
   requireWork(peer, self.powBits);
   counted.step = "hello.self";
   refuseSelf(peer, self);
   counted.step = "hello.forged_proof";
   const signed = proofBytes(nonce, self.identity.id, peer.id);
-  if (!verifyEd25519(peer.publicKey, signed, response.signature)) {
+  if (!verifyEd25519(peer.publicKey, signed, proof.signature)) {
     throw new TesserasError(
       "forged",
       `Cannot accept ${
@@ -165,7 +152,8 @@ class Failure {
 }
 
 /**
- * Presents us on a connection we dialled to the peer `pinned`: reads its challenge and proves who we are.
+ * Presents us on a connection we dialled to the peer `pinned`: reads its challenge and proves who we are. Does not wait for the
+ * peer to agree: who it is was shown by the transport, so requests may follow at once, and go unanswered if it does not.
  *
  * @throws `forged` when the challenge is another node's; `timeout`, `malformed`, `refused`, `unreachable`, or the signal's error
  */

@@ -31,7 +31,6 @@ export {
 export { answerCost, workOf } from "./cost.ts";
 export { FrameReader } from "./frames.ts";
 export {
-  answerHello,
   CLOSE,
   dialHello,
   firstContactHello,
@@ -56,6 +55,7 @@ export {
   CLOSED_REFUSED,
   type Connection,
   type Expect,
+  type Greet,
   type Stream,
   type Transport,
 } from "./transport.ts";

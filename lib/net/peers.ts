@@ -10,24 +10,23 @@ import {
   Tasks,
   TesserasError,
 } from "@tesseras/core";
-import {
-  CONNECTION_IDLE_MS,
-  DIAL_TIMEOUT_MS,
-  DIALLED_MAX,
-  DUPLICATE_LINGER_MS,
-} from "@tesseras/core/limits";
+import { DIAL_TIMEOUT_MS, DIALLED_MAX } from "@tesseras/core/limits";
 import type { NodeRecord, Request } from "@tesseras/wire";
 import type { Admission } from "./admission.ts";
 import { type Answer, ask, type AskOptions } from "./ask.ts";
 import { BulkOnce } from "./bulk.ts";
+import { workOf } from "./cost.ts";
+import { Challenges } from "./challenges.ts";
 import { Dials } from "./dials.ts";
 import { endingOf } from "./ending.ts";
 import { countFailure } from "./failures.ts";
 import { answerHello, CLOSE, type Self, type Session } from "./hello.ts";
 import type { PeerNet, SessionStatus } from "./peer_net.ts";
 import { Live, SessionPool } from "./pool.ts";
+import { Reaper } from "./reaper.ts";
 import { type Handler, serve } from "./serve.ts";
 import type { Connection, Transport } from "./transport.ts";
+import { keepVigil, type VigilParts } from "./vigil.ts";
 
 /** What a node's sessions are made of. */
 export type PeersParts = {
@@ -47,8 +46,6 @@ export type PeersParts = {
   readonly dialledMax?: number;
 };
 
-/** How often idle sessions are looked for: one closes at most a quarter late. */
-const REAP_MS = CONNECTION_IDLE_MS / 4;
 /** How long a peer may leave every request without an answer before its connection is given up: longer than any live dial takes. */
 const SILENCE_MAX_MS = DIAL_TIMEOUT_MS;
 
@@ -59,7 +56,11 @@ export class Peers implements PeerNet {
   readonly #tasks: Tasks;
   readonly #pool: SessionPool;
   readonly #dials: Dials;
-  #hasDuplicateReaper = false;
+  readonly #challenges: Challenges;
+  readonly #vigil: VigilParts;
+  readonly #reaper: Reaper;
+  /** When the latest question was sent that anybody has answered. */
+  #provenMs = -Infinity;
 
   private constructor(
     parts: PeersParts,
@@ -76,6 +77,24 @@ export class Peers implements PeerNet {
       { transport, self, tasks: this.#tasks, onSession },
       runtime,
     );
+    this.#challenges = new Challenges({ self, tasks: this.#tasks }, runtime);
+    this.#reaper = new Reaper({
+      pool: this.#pool,
+      clock: runtime.clock,
+      tasks: this.#tasks,
+      dialable: () => self.record().addresses.length > 0,
+      close: ({ live, why }) => this.#close(live, why),
+    });
+    this.#vigil = {
+      clock: runtime.clock,
+      provenMs: () => this.#provenMs,
+      another: (live) => this.#pool.another(live),
+      ping: (live, signal) => this.#pingOver(live, signal),
+      dial: (live, signal) => this.#dialBeside(live, signal),
+      giveUp: (live) => {
+        if (this.#pool.has(live)) this.#close(live, "silent");
+      },
+    };
   }
 
   /** Starts to accept connections. */
@@ -85,8 +104,9 @@ export class Peers implements PeerNet {
     signal: AbortSignal,
   ): Peers {
     const peers = new Peers(parts, runtime, signal);
+    parts.transport.greetWith(peers.#challenges.greet);
     peers.#tasks.spawn((scopeSignal) => peers.#acceptAll(scopeSignal));
-    peers.#tasks.spawn((scopeSignal) => peers.#reapIdle(scopeSignal));
+    peers.#reaper.start();
     return peers;
   }
 
@@ -97,7 +117,9 @@ export class Peers implements PeerNet {
 
   /**
    * Asks a peer over its open session, whoever opened it, or over a new one. A session that turns out to be dead is replaced
-   * once, unless octets of the request have been sent.
+   * once, unless octets of the request have been sent. Every request may be repeated: `ping`, `find_node`, `find_value`,
+   * `get_plan`, `get_fragment` and `challenge` only read; a record that comes again with `store`, and the fragment of a
+   * `put_fragment`, count as kept (PROTOCOL.md, 3.4 and 3.6).
    *
    * @throws as {@link ask}; `unreachable` when the peer cannot be dialled, `forged` when another key answers there,
    * `overloaded` when this node holds as many connections as it may
@@ -114,6 +136,7 @@ export class Peers implements PeerNet {
     if (known === undefined) {
       return await this.#askOver(await this.#dial(peer, signal), call, signal);
     }
+    known.learn(peer);
     try {
       return await this.#askOver(known, call, signal);
     } catch (error) {
@@ -213,6 +236,10 @@ export class Peers implements PeerNet {
         this.#runtime,
         signal,
       );
+      this.#provenMs = Math.max(this.#provenMs, askedMs);
+      if (workOf(call.request) === 0) {
+        live.silence.answered(clock.monotonicMs() - askedMs);
+      }
       this.#dials.forgetFailures(live.session.peer);
       return answer;
     } catch (error) {
@@ -231,9 +258,22 @@ export class Peers implements PeerNet {
     // Other requests under way may be what keeps the line busy; the last of them to fail decides.
     const silentMs = live.unanswered(askedMs);
     if (live.busyCount > 0 || silentMs < SILENCE_MAX_MS) return;
-    this.#runtime.counters.add("peers.silent_closed");
-    this.#pool.remove(live);
-    live.session.connection.close(CLOSE.done, "silent");
+    this.#close(live, "silent");
+  }
+
+  async #pingOver(live: Live, signal: AbortSignal): Promise<void> {
+    this.#runtime.counters.add("peers.silent_pinged");
+    await this.#askOver(live, { request: { type: "ping" } }, signal);
+  }
+
+  /** Dials a peer that is silent on an open session. */
+  async #dialBeside(live: Live, signal: AbortSignal): Promise<Live> {
+    if (live.record.addresses.length > 0) {
+      this.#runtime.counters.add("peers.silent_dialled");
+    }
+    const fresh = await this.#dial(live.record, signal);
+    fresh.silence.dialled(this.#runtime.clock.monotonicMs());
+    return fresh;
   }
 
   /** Why a session is over, for the one who asked over it; `undefined` when it is not. */
@@ -267,7 +307,11 @@ export class Peers implements PeerNet {
     const { self, allow } = this.#parts;
     let session: Session;
     try {
-      const parts = { self, runtime: this.#runtime };
+      const parts = {
+        self,
+        runtime: this.#runtime,
+        challenges: this.#challenges,
+      };
       session = await answerHello(connection, parts, signal);
     } catch (error) {
       connection.close(CLOSE.refused, "hello failed");
@@ -288,16 +332,23 @@ export class Peers implements PeerNet {
   }
 
   #enroll(session: Session): Live {
-    const live = new Live(session, this.#runtime.clock);
+    const live = new Live(
+      session,
+      this.#runtime.clock,
+      (asked) => this.#watch(asked),
+    );
     for (const surplus of this.#pool.add(live)) {
       this.#close(surplus, "duplicate");
     }
-    if (this.#pool.hasDuplicates && !this.#hasDuplicateReaper) {
-      this.#hasDuplicateReaper = true;
-      this.#tasks.spawn((signal) => this.#reapDuplicates(signal));
-    }
+    this.#reaper.added();
     this.#parts.onSession?.(session);
     return live;
+  }
+
+  #watch(live: Live): void {
+    if (live.watched) return;
+    live.watched = true;
+    this.#tasks.spawn((signal) => keepVigil(live, this.#vigil, signal));
   }
 
   /** Serves a session until it is over. */
@@ -330,31 +381,7 @@ export class Peers implements PeerNet {
     this.#parts.onLeave?.(peer.id);
   }
 
-  async #reapIdle(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      await this.#runtime.clock.sleep(REAP_MS, signal);
-      this.#reap();
-    }
-  }
-
-  /** Watches the sessions that lost against another until the last of them is quiet. */
-  async #reapDuplicates(signal: AbortSignal): Promise<void> {
-    while (this.#pool.hasDuplicates) {
-      await this.#runtime.clock.sleep(DUPLICATE_LINGER_MS, signal);
-      this.#reap();
-    }
-    this.#hasDuplicateReaper = false;
-  }
-
-  #reap(): void {
-    const nowMs = this.#runtime.clock.monotonicMs();
-    const dialable = this.#parts.self.record().addresses.length > 0;
-    for (const { live, why } of this.#pool.reapable({ nowMs, dialable })) {
-      this.#close(live, why);
-    }
-  }
-
-  #close(live: Live, why: "idle" | "duplicate"): void {
+  #close(live: Live, why: "idle" | "duplicate" | "silent"): void {
     this.#runtime.counters.add(`peers.${why}_closed`);
     this.#pool.remove(live);
     live.session.connection.close(CLOSE.done, why);

@@ -17,6 +17,7 @@ import {
   type TestNode,
 } from "./node_for_tests.ts";
 import { openQuic } from "./quic.ts";
+import { NodeProcess } from "./quic_process_for_tests.ts";
 
 const ping = { type: "ping" } as const;
 
@@ -154,4 +155,29 @@ Deno.test("QUIC: a node that stops says goodbye to those it is connected to", as
   while (a.left.length === 0) await systemClock.sleep(5, patience.signal);
   assertEquals(a.left, [`${(await identityOf(2)).id[1]}`]);
   assertEquals(a.peers.sessions(), []);
+});
+
+// Two processes start here, which takes a second or more each.
+Deno.test("QUIC: a process killed and started again at its port answers its old neighbours", async () => {
+  await using b = await node(2);
+  const identity = await identityOf(1);
+  const recordAt = (port: number) =>
+    recordOf(identity, [{ ip: "127.0.0.1", port }], systemClock.nowMs());
+  let port: number;
+  {
+    await using a = await NodeProcess.start(1, 0);
+    port = a.port;
+    await b.peers.ask(recordAt(port), ping, {}, never);
+  }
+  await using again = await NodeProcess.start(1, port);
+  assertEquals(again.port, port);
+  assertEquals(b.peers.sessions().length, 1, "it does not know yet");
+  const [pong, given] = await Promise.all([
+    b.peers.ask(recordAt(port), ping, {}, never),
+    b.peers.ask(recordAt(port), fragmentOf(1000), {}, never),
+  ]);
+  assertEquals(pong.response.type, "pong");
+  assertEquals((await collectBulk(given.bulk!, never)).length, 1000);
+  assertEquals(b.counted("peers.silent_dialled"), 1);
+  assertEquals(b.counted("peers.redialled"), 2);
 });

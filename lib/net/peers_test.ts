@@ -149,15 +149,16 @@ Deno.test("a peer that died without a word is found out by its silence and diall
 
 Deno.test("an answer that says timeout is no silence", async () => {
   await using world = new World(1);
-  const a = await world.node(1, {
-    handler: async (_from, _request, _bulk, signal) => {
-      await world.clock.sleep(1e6, signal);
-      throw new Error("nobody waits so long");
+  const handler = handlerOf(() => a.record);
+  const a: TestNode = await world.node(1, {
+    handler: async (from, request, bulk, signal) => {
+      if (request.type !== "ping") await world.clock.sleep(1e6, signal);
+      return await handler(from, request, bulk, signal);
     },
   });
   const b = await world.node(2);
   const patient = () =>
-    b.peers.ask(a.record, { type: "ping" }, { timeoutMs: 60_000 }, never);
+    b.peers.ask(a.record, fragmentOf(1), { timeoutMs: 60_000 }, never);
   for (let i = 0; i < 3; i++) {
     await world.clock.run(
       assertRejectsCode(patient(), "timeout", /the peer answered/),
@@ -190,13 +191,16 @@ Deno.test("short timeouts add up to silence, and one answer ends it", async () =
   await using world = new World(1);
   let answering = false;
   const handler = handlerOf(() => a.record);
+  // Nobody can dial it to see whether it was started again.
   const a: TestNode = await world.node(1, {
+    hidden: true,
     handler: async (from, request, bulk, signal) => {
       if (!answering) await world.clock.sleep(1e6, signal);
       return await handler(from, request, bulk, signal);
     },
   });
   const b = await world.node(2);
+  await world.clock.run(askPing(a, b.record));
   const short = () =>
     b.peers.ask(a.record, { type: "ping" }, { timeoutMs: 2_000 }, never);
   const unanswered = () =>

@@ -6,8 +6,11 @@ import {
   DUPLICATE_LINGER_MS,
   SIMULTANEOUS_OPEN_MS,
 } from "@tesseras/core/limits";
+import type { NodeRecord, Request } from "@tesseras/wire";
 import type { Activity } from "./ask.ts";
+import { workOf } from "./cost.ts";
 import type { Session } from "./hello.ts";
+import { Silence } from "./silence.ts";
 
 /** Sessions kept for one peer: the one in use, and one that lost against it and is running dry. */
 const PER_PEER_MAX = 2;
@@ -17,18 +20,37 @@ export class Live implements Activity {
   readonly session: Session;
   readonly key: string;
   readonly openedMs: number;
+  readonly silence: Silence;
+  /** Whether somebody watches over what is asked here. */
+  watched = false;
   readonly #clock: Clock;
+  readonly #onAsked: ((live: Live) => void) | undefined;
+  #record: NodeRecord;
   #activeMs: number;
-  #heardMs = -Infinity;
   #silentSinceMs: number | undefined;
   #busyCount = 0;
+  #doubt: AbortController | undefined;
 
-  constructor(session: Session, clock: Clock) {
+  /** @param onAsked hears of every request of ours that leaves here */
+  constructor(session: Session, clock: Clock, onAsked?: (live: Live) => void) {
     this.session = session;
     this.key = keyOf(session.peer.id);
     this.#clock = clock;
+    this.#onAsked = onAsked;
+    this.#record = session.peer;
     this.openedMs = clock.monotonicMs();
+    this.silence = new Silence(this.openedMs);
     this.#activeMs = this.openedMs;
+  }
+
+  /** The newest record of the peer that came with a request or the hello: where it answers now. */
+  get record(): NodeRecord {
+    return this.#record;
+  }
+
+  /** A record of the same peer, which may have moved since the hello. */
+  learn(record: NodeRecord): void {
+    if (record.sequence > this.#record.sequence) this.#record = record;
   }
 
   /** When a request last began or ended here. */
@@ -55,9 +77,35 @@ export class Live implements Activity {
     };
   }
 
+  asked(request: Request): Disposable {
+    const quick = workOf(request) === 0;
+    const asked = this.silence.asked(quick, this.#clock.monotonicMs());
+    this.#onAsked?.(this);
+    return asked;
+  }
+
   heard(): void {
-    this.#heardMs = this.#clock.monotonicMs();
+    this.silence.heard(this.#clock.monotonicMs());
     this.#silentSinceMs = undefined;
+    this.#doubt?.abort();
+    this.#doubt = undefined;
+  }
+
+  /** Doubts that the peer is there, until what it returns is disposed. Its signal aborts when the peer is heard. */
+  doubt(): Disposable & { readonly signal: AbortSignal } {
+    const doubt = new AbortController();
+    this.#doubt = doubt;
+    return {
+      signal: doubt.signal,
+      [Symbol.dispose]: () => {
+        if (this.#doubt === doubt) this.#doubt = undefined;
+      },
+    };
+  }
+
+  /** Whether a doubt is open: any other session is better then. */
+  get isDoubted(): boolean {
+    return this.#doubt !== undefined;
   }
 
   /**
@@ -65,7 +113,7 @@ export class Live implements Activity {
    * them: no time at all when it has said anything since.
    */
   unanswered(askedMs: number): number {
-    if (this.#heardMs > askedMs) return 0;
+    if (this.silence.heardMs > askedMs) return 0;
     this.#silentSinceMs ??= askedMs;
     return this.#clock.monotonicMs() - this.#silentSinceMs;
   }
@@ -90,6 +138,19 @@ export class SessionPool {
   /** The session to use for a peer. */
   best(id: NodeId): Live | undefined {
     return this.#byPeer.get(keyOf(id))?.[0];
+  }
+
+  /** Another session of the same peer that was heard since the oldest request under way on this one. */
+  another(live: Live): Live | undefined {
+    const askedMs = live.silence.askedMs ?? Infinity;
+    return this.#byPeer.get(live.key)?.find((other) =>
+      other !== live && other.silence.heardMs >= askedMs
+    );
+  }
+
+  /** Whether a session is one of these. */
+  has(live: Live): boolean {
+    return this.#byPeer.get(live.key)?.includes(live) ?? false;
   }
 
   /** Every session, also those that run dry. */
@@ -175,6 +236,7 @@ export class SessionPool {
    * opened a new one because the old one is dead to it.
    */
   #wins(live: Live, open: Live): boolean {
+    if (open.isDoubted) return true;
     const together = live.openedMs - open.openedMs < SIMULTANEOUS_OPEN_MS;
     if (!together || live.session.dialled === open.session.dialled) return true;
     const weAreLower = compare(this.#selfId, live.session.peer.id) < 0;

@@ -70,6 +70,28 @@ Deno.test("a later connection replaces one that its peer has lost", async () => 
   assertEquals(pool.best(high.id), theirs);
 });
 
+Deno.test("any other session is used before one whose peer is doubted, until it is heard there", async () => {
+  const pool = new SessionPool(low.id);
+  const ours = live(high, true);
+  pool.add(ours);
+  {
+    using _request = ours.asked({ type: "ping" });
+    using doubt = ours.doubt();
+    assertEquals(pool.another(ours), undefined);
+    await clock.advance(1);
+    // Begun together, where that of the lower id would win.
+    const theirs = live(high, false);
+    pool.add(theirs);
+    assertEquals(pool.best(high.id), theirs);
+    assertEquals(pool.another(ours), theirs);
+    pool.remove(theirs);
+    ours.heard();
+    assertEquals([doubt.signal.aborted, ours.isDoubted], [true, false]);
+  }
+  pool.add(live(high, false));
+  assertEquals(pool.best(high.id), ours);
+});
+
 Deno.test("the loser is used again when the winner ends, and closed when it is quiet", async () => {
   const pool = new SessionPool(low.id);
   const [winner, loser] = [live(high, true), live(high, false)];

@@ -29,6 +29,7 @@ import {
   CLOSED_REFUSED,
   type Connection,
   type Expect,
+  type Greet,
   type Transport,
 } from "./transport.ts";
 import { TrustCache } from "./trust_cache.ts";
@@ -48,6 +49,7 @@ export class QuicTransport implements Transport {
   readonly #dials: DialPlaces;
   readonly #connections = new Set<QuicConnection>();
   readonly #trusts = new TrustCache(TRUSTS_CACHED_MAX);
+  #greet: Greet = () => {};
   #halfOpenCount = 0;
   #disposing: Promise<void> | undefined;
 
@@ -91,6 +93,10 @@ export class QuicTransport implements Transport {
       if (deadline.signal.aborted) throw nobodyAnswers(address);
       throw dialError(error, address);
     }
+  }
+
+  greetWith(greet: Greet): void {
+    this.#greet = greet;
   }
 
   accept(signal: AbortSignal): Promise<Connection | undefined> {
@@ -159,6 +165,7 @@ export class QuicTransport implements Transport {
     const connection = this.#adopt(conn, false);
     const handshake = conn.handshake;
     this.#join(handshake);
+    this.#greet(connection);
     try {
       using deadline = clock.deadline(HELLO_TIMEOUT_MS, signal);
       await orAbort(

@@ -159,7 +159,7 @@ async function arrive(
     const message = await frames.next(deadline.signal);
     // A stream without a message is one its opener gave up.
     if (message === undefined) return undefined;
-    const arrived = toRequest(message, frames, serve.runtime);
+    const arrived = toRequest(message, frames, serve);
     serve.serving.activity.heard();
     return arrived;
   } catch (error) {
@@ -184,7 +184,7 @@ async function arrive(
 function toRequest(
   message: Uint8Array,
   frames: FrameReader,
-  { clock }: Runtime,
+  { serving: { activity }, runtime: { clock } }: Serve,
 ): Arrived {
   const { id, body } = decodeMessage(message);
   if (!isRequest(body)) {
@@ -198,7 +198,11 @@ function toRequest(
     refuseLeftover(body.type, frames);
     return { id, request: body, bulk: undefined };
   }
-  const bulk = new StreamBulk({ frames, clock }, bytes, () => {});
+  const bulk = new StreamBulk(
+    { frames, clock, onOctets: () => activity.heard() },
+    bytes,
+    () => {},
+  );
   return { id, request: body, bulk };
 }
 

@@ -17,6 +17,7 @@ import {
   CLOSED_REFUSED,
   type Connection,
   type Expect,
+  type Greet,
   type Transport,
 } from "./transport.ts";
 
@@ -44,6 +45,7 @@ export class SimTransport implements Transport {
   readonly #arrivals = new Arrivals<Connection>(ARRIVALS_MAX);
   readonly #connections = new Set<SimConnection>();
   readonly #life = new AbortController();
+  #greet: Greet = () => {};
 
   constructor(node: SimNode, world: SimWorld, directory: SimDirectory) {
     this.#node = node;
@@ -80,6 +82,10 @@ export class SimTransport implements Transport {
     }
   }
 
+  greetWith(greet: Greet): void {
+    this.#greet = greet;
+  }
+
   accept(signal: AbortSignal): Promise<Connection | undefined> {
     return this.#arrivals.take(signal);
   }
@@ -110,7 +116,10 @@ export class SimTransport implements Transport {
     return true;
   }
 
-  /** One round trip, as in QUIC: the dialer is connected after it, the answerer half a round trip later. */
+  /**
+   * One round trip, as in QUIC: the dialer is connected after it, the answerer half a round trip later. The answerer may send
+   * from the first packet on, and the dialer hears of it once it is connected.
+   */
   async #shakeHands(
     address: Address,
     expect: Expect,
@@ -122,25 +131,34 @@ export class SimTransport implements Transport {
     await this.#travel(this.#name, to, signal);
     const target = this.#directory.get(to);
     if (target === undefined) return await silence(signal);
-    const admitted = target.#node.admit?.(this.local) ?? true;
-    await this.#travel(to, this.#name, signal);
-    if (!admitted) {
+    if (!(target.#node.admit?.(this.local) ?? true)) {
+      await this.#travel(to, this.#name, signal);
       trace("refuse", to, this.#name, 0);
       throw cannotReach(address, "refused", "the peer did not admit us");
     }
-    if (
-      expect !== "anyone" &&
-      !equal(expect.publicKey, target.#node.identity.publicKey)
-    ) {
-      const saw = "it does not hold the expected key";
-      throw cannotReach(address, "forged", saw);
+    const { near, far } = this.#pair(target);
+    try {
+      target.#greet(far);
+      await this.#travel(to, this.#name, signal);
+      if (
+        expect !== "anyone" &&
+        !equal(expect.publicKey, target.#node.identity.publicKey)
+      ) {
+        const saw = "it does not hold the expected key";
+        throw cannotReach(address, "forged", saw);
+      }
+      if (target.#life.signal.aborted) return await silence(signal);
+    } catch (error) {
+      near.close(CLOSED_REFUSED, "the handshake failed");
+      throw error;
     }
-    if (target.#life.signal.aborted) return await silence(signal);
     trace("connect", this.#name, to, 0);
-    return this.#connect(target);
+    near.send(HANDSHAKE_BYTES, () => target.#arrive(far));
+    return near;
   }
 
-  #connect(target: SimTransport): SimConnection {
+  /** Both ends of a connection whose handshake is under way. */
+  #pair(target: SimTransport) {
     const { near, far } = SimConnection.pair(this.#world, {
       local: this.local,
       remote: target.local,
@@ -154,8 +172,7 @@ export class SimTransport implements Transport {
     });
     this.#connections.add(near);
     target.#connections.add(far);
-    near.send(HANDSHAKE_BYTES, () => target.#arrive(far));
-    return near;
+    return { near, far };
   }
 
   #arrive(connection: SimConnection): void {

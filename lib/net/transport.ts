@@ -89,6 +89,8 @@ export interface Transport extends AsyncDisposable {
     expect: Expect,
     signal: AbortSignal,
   ): Promise<Connection>;
+  /** Has every inbound connection that begins from now on greeted. One greeter at a time; a later one takes over. */
+  greetWith(greet: Greet): void;
   /** The next inbound connection whose handshake is done, or `undefined` when the transport is disposed. */
   accept(signal: AbortSignal): Promise<Connection | undefined>;
 }
@@ -98,3 +100,10 @@ export interface Transport extends AsyncDisposable {
  * The address is not yet validated: it may be forged.
  */
 export type Admit = (remote: Address) => boolean;
+
+/**
+ * Told of an inbound connection as soon as it carries what we send, which is before its handshake is over: what is written now
+ * travels with our part of that, and its dialer has it a round trip sooner. Nothing of the dialer's can be read yet, its
+ * address may be forged, and most that begin so may never be accepted. Must neither wait nor throw.
+ */
+export type Greet = (connection: Connection) => void;

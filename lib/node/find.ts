@@ -136,6 +136,8 @@ class Search {
   #isOver = false;
   /** How long it waits for the late when it has everything else. */
   #patience: Deadline | undefined;
+  /** When the last question became late. */
+  #lastLateMs = -Infinity;
 
   constructor({ node, target, options, question, tasks }: SearchParts) {
     this.#node = node;
@@ -223,15 +225,18 @@ class Search {
     else if (this.#paths.onlyLate) this.#waitForLate();
   }
 
+  /** Whoever is late has as long again as it took to be so, from then on: what else was going on meanwhile was time to answer, too. */
   #waitForLate(): void {
     if (this.#patience !== undefined) return;
     const { lateMs } = this.#node.pace;
-    const alarm = this.#clock.deadline(lateMs, this.#tasks.signal);
+    const leftMs = this.#lastLateMs + lateMs - this.#clock.monotonicMs();
+    if (leftMs <= 0) return this.#over.resolve();
+    const alarm = this.#clock.deadline(leftMs, this.#tasks.signal);
     this.#patience = alarm;
     alarm.signal.addEventListener("abort", () => {
       alarm[Symbol.dispose]();
       this.#patience = undefined;
-      if (this.#paths.onlyLate) this.#over.resolve();
+      if (!this.#isOver && this.#paths.onlyLate) this.#waitForLate();
     }, { once: true });
   }
 
@@ -257,6 +262,7 @@ class Search {
     const late = this.#clock.deadline(this.#node.pace.lateMs, signal);
     late.signal.addEventListener("abort", () => {
       if (signal.aborted) return;
+      this.#lastLateMs = this.#clock.monotonicMs();
       this.#paths.late(peer.id);
       this.#node.runtime.counters.add("lookup.question_late");
       this.#step();

@@ -109,7 +109,7 @@ export async function refreshForever(
 
 /**
  * Looks up an id in every bucket that was quiet for so long and can hold anybody. All buckets nearer than the last of our own
- * neighbours are seen at once by a lookup of our own id; and none has an id in those that the zeros of work leave empty.
+ * neighbours are seen at once by a lookup of our own id.
  */
 async function lookRound(
   node: Node,
@@ -117,8 +117,7 @@ async function lookRound(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, random } = node.runtime;
-  const buckets = node.table.staleBuckets(clock.monotonicMs(), quietMs)
-    .filter((bucket) => bucket < BUCKET_COUNT - node.powBits);
+  const buckets = node.table.staleBuckets(clock.monotonicMs(), quietMs);
   if (buckets.length === 0) return;
   const { closest } = await findNodes(node, node.id, {}, signal);
   const last = closest[BUCKET_PEERS_MAX - 1];

@@ -1,6 +1,11 @@
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import { keyOf } from "@tesseras/core";
-import { NODE_RECORD_TTL_MS } from "@tesseras/core/limits";
+import {
+  BUCKET_PEERS_MAX,
+  BUCKET_REFRESH_MS,
+  NODE_RECORD_TTL_MS,
+} from "@tesseras/core/limits";
+import { BUCKET_COUNT, bucketIndex } from "@tesseras/kad";
 import { never, World } from "@tesseras/testing/sim";
 import { join, refreshForever, savedPeers, savePeers } from "./join.ts";
 
@@ -117,4 +122,20 @@ Deno.test("records of peers that stay in touch are renewed before they run out",
   const later = one!.node.table.get(two!.node.id)!;
   assertTrue(later.sequence > first.sequence);
   assertTrue(later.expiresAtMs > world.clock.nowMs());
+});
+
+Deno.test("a quiet node looks round itself and into the far buckets that can hold anybody, once in an hour", async () => {
+  const world = new World(8);
+  await using _world = world;
+  const [one] = await world.grow(30, ["dht"]);
+  const { node, runtime } = one!;
+  const near = node.table.closest(node.id, BUCKET_PEERS_MAX);
+  const last = bucketIndex(node.id, near[BUCKET_PEERS_MAX - 1]!.id);
+  const farCount = BUCKET_COUNT - node.powBits - last;
+  const before = runtime.counters.get("lookup.done");
+  node.spawn((signal) => refreshForever(node, BUCKET_REFRESH_MS, signal));
+  await world.clock.advance(1.05 * BUCKET_REFRESH_MS);
+  const lookups = runtime.counters.get("lookup.done") - before;
+  assertTrue(lookups >= 1 && lookups <= 1 + farCount, `${lookups} lookups`);
+  assertTrue(farCount < node.powBits, `${farCount} far buckets`);
 });

@@ -23,7 +23,12 @@ export type {
   OverTransport,
   RecordReader,
 } from "./options.ts";
-export { type Provider, storeProviders, type StoreReport } from "./pointers.ts";
+export {
+  newestOf,
+  type Provider,
+  storeProviders,
+  type StoreReport,
+} from "./pointers.ts";
 export { findProviders } from "./providers.ts";
 export { Sweep } from "./sweep.ts";
 export { publish, type PublishReport } from "./publish.ts";

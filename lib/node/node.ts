@@ -78,6 +78,7 @@ export class Node implements AsyncDisposable {
     this.table = new Table<NodeRecord>(options.identity.id, {
       bucketPeersMax: options.bucketPeersMax ?? BUCKET_PEERS_MAX,
       failuresMax: options.failuresMax ?? PING_FAILURES_MAX,
+      powBits: options.powBits,
       subnetPerBucketMax: options.subnetPeersMax?.bucket,
       subnetPerTableMax: options.subnetPeersMax?.table,
     });

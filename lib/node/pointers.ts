@@ -31,6 +31,17 @@ export type Provider = {
   readonly holder: NodeRecord;
 };
 
+/** Of two words of one holder on one plan: the newer, and the newer of its addresses, for whoever hands them on may mix old with new. */
+export function newestOf(known: Provider, other: Provider): Provider {
+  const isNewer = other.record.sequence > known.record.sequence;
+  const hasMoved = other.holder.sequence > known.holder.sequence;
+  if (!isNewer && !hasMoved) return known;
+  return {
+    record: isNewer ? other.record : known.record,
+    holder: hasMoved ? other.holder : known.holder,
+  };
+}
+
 /** How many nodes keep what was stored. */
 export type StoreReport = {
   /** Nodes that took at least one of the records. */

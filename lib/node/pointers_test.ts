@@ -119,6 +119,24 @@ Deno.test("a keeper that always has more is read no further than an honest one c
   assertEquals(pageCount, Math.ceil(PROVIDERS_PER_KEY_MAX / 20));
 });
 
+Deno.test("an old address beside the newest word hides no newer one, whichever keeper answers first", async () => {
+  const world = new World(9);
+  await using _world = world;
+  const [one] = await world.grow(1, ["bootstrap"]);
+  const id = tesseraId(world.random.bytes(32));
+  const holder = await world.identity();
+  const old = provider(world, holder, id);
+  await world.clock.advance(60_000);
+  const now = provider(world, holder, id);
+  for (const told of [old, now, old]) {
+    const page = bytesOf({ record: now.record, holder: told.holder });
+    await lyingKeeper(world, () => [page]);
+  }
+  const [found] = await world.run(findProviders(one!.node, id, never));
+  assertEquals(found?.record.sequence, now.record.sequence);
+  assertEquals(found?.holder.sequence, now.holder.sequence);
+});
+
 Deno.test("a keeper that falls silent after its first page has still answered", async () => {
   const world = new World(4);
   await using _world = world;

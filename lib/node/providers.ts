@@ -26,7 +26,7 @@ import {
 import { keepersAround } from "./explore.ts";
 import { find } from "./find.ts";
 import type { Node } from "./node.ts";
-import { keepsPointers, type Provider } from "./pointers.ts";
+import { keepsPointers, newestOf, type Provider } from "./pointers.ts";
 
 /**
  * Everybody who says, signed, that they keep fragments of the tessera: from all keepers the lookup reaches, merged. Where the nearest
@@ -61,17 +61,7 @@ export async function findProviders(
     },
     signal,
   );
-  if (keepsPointers(node)) {
-    const share = merged.share(PROVIDERS_PER_KEY_MAX);
-    await readPages(node, share, async (skip) => {
-      const { response } = await node.askSelf(
-        questionOf(tesseraId, skip),
-        signal,
-      );
-      assert(response.type === "providers", "our own role answers in kind");
-      return response;
-    });
-  }
+  if (keepsPointers(node)) await askOurselves(node, merged, signal);
   const reason = merged.count === 0;
   const keepers = await keepersAround(
     node,
@@ -83,6 +73,26 @@ export async function findProviders(
   if (unasked.length > 0) await askRegion(node, unasked, merged, signal);
   throwIfAborted(signal);
   return merged.all();
+}
+
+/** What we keep of the key ourselves. A database of ours that is busy must not hide what others know. */
+async function askOurselves(
+  node: Node,
+  merged: Merged,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const share = merged.share(PROVIDERS_PER_KEY_MAX);
+    await readPages(node, share, async (skip) => {
+      const question = questionOf(merged.tesseraId, skip);
+      const { response } = await node.askSelf(question, signal);
+      assert(response.type === "providers", "our own role answers in kind");
+      return response;
+    });
+  } catch (error) {
+    if (signal.aborted || codeOf(error) === undefined) throw error;
+    node.runtime.counters.add("lookup.question_failed");
+  }
 }
 
 /** Asks the rest of a region; after `REGION_TIMEOUT_MS` what came is enough. */
@@ -178,7 +188,7 @@ type Share = {
   readonly isFull: boolean;
 };
 
-/** Checks what keepers hand over, and keeps the newest word of each holder on each plan. */
+/** Checks what keepers hand over, and keeps the newest word of each holder on each plan, and on where it is. */
 class Merged {
   readonly tesseraId: TesseraId;
   readonly #node: Node;
@@ -246,15 +256,15 @@ class Merged {
     const { record } = provider;
     const key = `${keyOf(record.holder)}/${keyOf(record.planHash)}`;
     const known = this.#providers.get(key);
-    if (known !== undefined && known.record.sequence >= record.sequence) {
+    if (known !== undefined) {
+      this.#providers.set(key, newestOf(known, provider));
       return false;
     }
-    const hasRoom = mayAdd && this.count < this.#countMax;
-    if (known === undefined && !hasRoom) {
+    if (!mayAdd || this.count >= this.#countMax) {
       this.#node.runtime.counters.add("provider.too_many");
       return false;
     }
     this.#providers.set(key, provider);
-    return known === undefined;
+    return true;
   }
 }

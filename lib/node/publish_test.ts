@@ -1,10 +1,9 @@
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
-import { hash, keyOf, tesseraId } from "@tesseras/core";
+import { hash, keyOf, tesseraId, toHex } from "@tesseras/core";
 import { findProviders } from "./providers.ts";
 import { publish } from "./publish.ts";
 import type { Role } from "./role.ts";
 import type { PublishEvent, PublishParts } from "./sender.ts";
-import { signProviderRecord } from "@tesseras/wire";
 import type { Plan } from "@tesseras/tessera";
 import {
   creator,
@@ -13,6 +12,7 @@ import {
   never,
   World,
 } from "@tesseras/testing/sim";
+import { CAPABILITIES, signProviderRecord } from "@tesseras/wire";
 import { join } from "./join.ts";
 
 async function network(world: World, holderCount: number) {
@@ -158,4 +158,136 @@ Deno.test("a placement that can no longer be read is placed anew", async () => {
     (await world.run(findProviders(home.node, id, never))).length,
     7,
   );
+});
+
+/** Fragments by who holds them, the most first. */
+function loads(holders: ReadonlyMap<number, { readonly id: Uint8Array }>) {
+  const counts = new Map<string, number>();
+  for (const { id } of holders.values()) {
+    const key = toHex(id);
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  return [...counts.values()].sort((a, b) => b - a);
+}
+
+Deno.test("holders whose share is full and holders that die on the way are replaced by others", async () => {
+  const world = new World(4);
+  await using _world = world;
+  const { home } = await network(world, 6);
+  const full = await world.grow(2, ["store"], { store: { perPeerMax: 9 } });
+  const [dying] = await world.grow(1, ["store"], {
+    change: (roles) =>
+      roles.map((role): Role => ({
+        ...role,
+        handlers: {
+          ...role.handlers,
+          put_fragment: async (_from, _request, bulk, signal) => {
+            await bulk!.read(signal);
+            world.crash(dying!);
+            await world.clock.sleep(1e9, signal);
+            throw new Error("somebody waited for the dead");
+          },
+        },
+      })),
+  });
+  const { plan } = await keep(home, creator(4), 5_000_000);
+  const retried = new Set<string>();
+  const report = await world.run(publishAt(home, plan, {}, (event) => {
+    if (event.type === "retry") retried.add(keyOf(event.holder));
+  }));
+  const failing = [...full, dying!].map(({ node }) => keyOf(node.id)).sort();
+  assertEquals([...retried].sort(), failing);
+  assertEquals([report.unplaced, report.peerCount], [[], 6]);
+  assertEquals(loads(report.holders).reduce((sum, one) => sum + one), 24);
+});
+
+Deno.test("with too few who take anything a publish says why, and goes on later from what was placed", async () => {
+  const world = new World(5);
+  await using _world = world;
+  const { home } = await network(world, 0);
+  // Room for eight fragments of 16 + 8 each, and for a plan.
+  const { plan } = await keep(home, creator(5), 5_000_000);
+  const perPeerMax = 7 * plan.shardBytes + 2 * plan.bytes.length;
+  await world.grow(1, ["store"], { store: { perPeerMax } });
+  await assertRejectsCode(
+    world.run(publishAt(home, plan)),
+    "tooFew",
+    /7 of 24 fragments found a holder among 1 peers, 16 are needed.*of this peer.*publish again/,
+  );
+  assertEquals(
+    (await home.state.publication(plan.tesseraId, never))?.state,
+    "publishing",
+  );
+  await world.grow(2, ["store"]);
+  const report = await world.run(publishAt(home, plan));
+  assertEquals([report.resumedCount, report.unplaced], [7, []]);
+  // The newcomers took turns until they had as many as the first.
+  assertEquals(loads(report.holders), [9, 8, 7]);
+});
+
+Deno.test("a publish that goes on keeps the subnet rule over both tries", async () => {
+  const world = new World(6);
+  await using _world = world;
+  await world.grow(1, ["dht"]);
+  let host = 0;
+  const crowd = async (subnet: string, count: number) => {
+    for (let i = 0; i < count; i++) {
+      const address = { ip: `${subnet}.${++host}`, port: 4433 };
+      await world.grow(1, ["store"], { address });
+    }
+  };
+  await crowd("41.0.0", 2);
+  const [home] = await world.grow(1, []);
+  const { plan } = await keep(home!, creator(6), 5_000_000);
+  const stop = new AbortController();
+  const parts = { ...home!, subnetLimit: 2 };
+  const begun = publish(parts, plan, ({ type }) => {
+    if (type === "sent") stop.abort();
+  }, stop.signal);
+  await assertRejectsCode(world.run(begun), "cancelled");
+  await crowd("41.0.0", 6);
+  await crowd("42.0.0", 3);
+  const report = await world.run(publishAt(home!, plan));
+  assertTrue(report.resumedCount > 0);
+  assertEquals([report.unplaced, report.peerCount, report.subnetCount], [
+    [],
+    4,
+    2,
+  ]);
+});
+
+Deno.test("two replicas of seven go to institutions, however many there are", async () => {
+  const world = new World(7);
+  await using _world = world;
+  const { home } = await network(world, 5);
+  const grand = await world.grow(6, ["store"], {
+    change: (roles) =>
+      roles.map((role) => ({
+        ...role,
+        capabilities: role.capabilities | CAPABILITIES.INSTITUTIONAL,
+      })),
+  });
+  const { plan } = await keep(home, creator(7), 2_000);
+  const report = await world.run(publishAt(home, plan));
+  assertEquals([report.unplaced, report.peerCount], [[], 7]);
+  const institutions = new Set(grand.map(({ node }) => keyOf(node.id)));
+  const count = [...report.holders.values()]
+    .filter(({ id }) => institutions.has(keyOf(id))).length;
+  assertEquals(count, 2);
+});
+
+Deno.test("a publisher that stores for others gives itself nothing, and keeps the records that fall to it", async () => {
+  const world = new World(8);
+  await using _world = world;
+  await world.grow(3, ["dht", "store"]);
+  const [home] = await world.grow(1, ["dht", "store"]);
+  const { id, plan } = await keep(home!, creator(8), 2_000);
+  const report = await world.run(publishAt(home!, plan));
+  const own = keyOf(home!.node.id);
+  const holders = [...report.holders.values()].map((one) => keyOf(one.id));
+  assertEquals([holders.length, holders.includes(own)], [3, false]);
+  assertEquals(report.unplaced.length, 4);
+  assertEquals(report.keeperCount, 4);
+  assertEquals((await home!.state.pointers(id, never)).length, 3);
+  assertEquals(await home!.state.storedBytes(undefined, never), 0);
 });

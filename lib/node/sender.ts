@@ -116,11 +116,15 @@ export class Sender {
     return this.#sentBytes;
   }
 
-  /** Who gets what first, in the order of sending: holders take turns, so that lanes do not all wait for the same one. */
+  /**
+   * Who gets what first, in the order of sending: holders take turns, so that lanes do not all wait for the same one. Whoever
+   * holds some from an earlier try counts towards every limit; with coded fragments it takes its turn with the others.
+   */
   #assign(
     indices: readonly number[],
   ): { readonly index: number; readonly first: NodeRecord | undefined }[] {
-    const byId = new Map(
+    const load = this.#load();
+    const holders = new Map(
       [...this.#held.values()].map((record) => [keyOf(record.id), record]),
     );
     const { assignments, spare } = place<NodeRecord>(
@@ -131,13 +135,28 @@ export class Sender {
         subnetLimit: this.#parts.subnetLimit,
         replicationFactor: REPLICATION_FACTOR,
         perPeerMax: this.#wholeCopies ? 1 : FRAGMENTS_MAX,
-        // With coded fragments, who holds some may get more when peers are scarce.
-        holders: this.#wholeCopies ? [...byId.values()].map(candidate) : [],
+        holders: [...holders.values()].map(candidate),
       },
     );
     this.#spare = spare;
     this.#takers = [...new Set(assignments.values())];
-    return indices.map((index) => ({ index, first: assignments.get(index) }));
+    if (this.#wholeCopies) {
+      return indices.map((index) => ({ index, first: assignments.get(index) }));
+    }
+    const stillThere = this.#candidates.filter(({ id }) => load.has(keyOf(id)));
+    const takers = [...this.#takers, ...stillThere];
+    return indices.map((index) => {
+      const first = leastLoaded(takers, load);
+      if (first !== undefined) addTo(load, first);
+      return { index, first };
+    });
+  }
+
+  /** How many fragments each holder has. */
+  #load(): Map<string, number> {
+    const load = new Map<string, number>();
+    for (const record of this.#held.values()) addTo(load, record);
+    return load;
   }
 
   /** Sends one fragment to its holder, or to another that takes it. */
@@ -186,13 +205,8 @@ export class Sender {
     const spareAt = this.#spare.findIndex(fits);
     if (spareAt >= 0) return this.#spare.splice(spareAt, 1)[0];
     if (this.#wholeCopies) return undefined;
-    const load = new Map<string, number>();
-    for (const { id } of this.#held.values()) {
-      load.set(keyOf(id), (load.get(keyOf(id)) ?? 0) + 1);
-    }
-    const loadOf = (peer: NodeRecord): number => load.get(keyOf(peer.id)) ?? 0;
-    return [...this.#takers, ...this.#held.values()].filter(fits)
-      .sort((a, b) => loadOf(a) - loadOf(b))[0];
+    const takers = [...this.#takers, ...this.#held.values()].filter(fits);
+    return leastLoaded(takers, this.#load());
   }
 
   /**
@@ -285,6 +299,23 @@ export class Sender {
     this.#held.set(index, holder);
     this.#sentBytes += this.#plan.shardBytes;
   }
+}
+
+/** Who of some has the fewest, the first among equals. */
+function leastLoaded(
+  peers: readonly NodeRecord[],
+  load: ReadonlyMap<string, number>,
+): NodeRecord | undefined {
+  const loadOf = (peer: NodeRecord): number => load.get(keyOf(peer.id)) ?? 0;
+  let least: NodeRecord | undefined;
+  for (const peer of peers) {
+    if (least === undefined || loadOf(peer) < loadOf(least)) least = peer;
+  }
+  return least;
+}
+
+function addTo(load: Map<string, number>, { id }: NodeRecord): void {
+  load.set(keyOf(id), (load.get(keyOf(id)) ?? 0) + 1);
 }
 
 function candidate(contact: NodeRecord): Candidate<NodeRecord> {

@@ -1,6 +1,16 @@
 /** How large the network is, as a node has seen it in its lookups. */
-import { type NodeId, nodeId, type Runtime, Semaphore } from "@tesseras/core";
-import { LOOKUP_PARALLEL, NODE_ID_BYTES } from "@tesseras/core/limits";
+import {
+  codeOf,
+  type NodeId,
+  nodeId,
+  type Runtime,
+  Semaphore,
+} from "@tesseras/core";
+import {
+  LOOKUP_PARALLEL,
+  LOOKUP_TIMEOUT_MS,
+  NODE_ID_BYTES,
+} from "@tesseras/core/limits";
 import { SizeEstimate } from "@tesseras/kad";
 import { CAPABILITIES, hasCapabilities, type NodeRecord } from "@tesseras/wire";
 
@@ -61,14 +71,21 @@ export class NetworkSize {
     const { clock, random } = this.#runtime;
     if (this.#voiceCount(key) < VOICES_MIN) {
       using _turn = await this.#turn.enter(signal);
-      // Whoever waited for the turn finds the work done.
-      for (
-        let tries = 0;
-        tries < VOICES_MIN + LOOKUP_PARALLEL &&
-        this.#voiceCount(key) < VOICES_MIN && this.#mayLearn();
-        tries++
-      ) {
-        await lookUp(nodeId(random.bytes(NODE_ID_BYTES)), signal);
+      // All of them take as long as one may, so that peers that are slow hold up nobody by minutes.
+      using deadline = clock.deadline(LOOKUP_TIMEOUT_MS, signal);
+      try {
+        // Whoever waited for the turn finds the work done.
+        for (
+          let tries = 0;
+          tries < VOICES_MIN + LOOKUP_PARALLEL &&
+          this.#voiceCount(key) < VOICES_MIN && this.#mayLearn();
+          tries++
+        ) {
+          const target = nodeId(random.bytes(NODE_ID_BYTES));
+          await lookUp(target, deadline.signal);
+        }
+      } catch (error) {
+        if (signal.aborted || codeOf(error) !== "timeout") throw error;
       }
       if (this.#mayLearn()) this.#learnedMs = clock.monotonicMs();
     }

@@ -1,9 +1,17 @@
 import { assertEquals, assertTrue } from "@tesseras/testing";
-import { nodeId } from "@tesseras/core";
+import {
+  Counters,
+  nodeId,
+  RecordingLog,
+  SeededRandom,
+  VirtualClock,
+} from "@tesseras/core";
+import { LOOKUP_TIMEOUT_MS, POW_BITS_MIN } from "@tesseras/core/limits";
 import { never, World } from "@tesseras/testing/sim";
 import { CAPABILITIES } from "@tesseras/wire";
 import { surroundingsOf } from "./explore.ts";
 import { findNodes } from "./find.ts";
+import { NetworkSize } from "./size.ts";
 
 Deno.test("a small network is counted by any lookup, and those who keep nothing are left out", async () => {
   const world = new World(1);
@@ -40,6 +48,22 @@ Deno.test("a node that has seen little looks at a few random points before it ju
   const again = runtime.counters.get("lookup.done");
   await world.run(surroundingsOf(node, key, never));
   assertEquals(runtime.counters.get("lookup.done"), again);
+});
+
+Deno.test("lookups that never end hold up a judgement no longer than one may take", async () => {
+  const clock = new VirtualClock();
+  const size = new NetworkSize(POW_BITS_MIN, {
+    clock,
+    random: new SeededRandom(1),
+    log: new RecordingLog(),
+    counters: new Counters(),
+  });
+  const silent = (_: unknown, signal: AbortSignal) =>
+    clock.sleep(LOOKUP_TIMEOUT_MS - 1, signal);
+  const key = nodeId(new Uint8Array(20));
+  const judged = size.besides(key, silent, never);
+  assertEquals(await clock.run(judged), undefined);
+  assertTrue(clock.monotonicMs() <= LOOKUP_TIMEOUT_MS);
 });
 
 Deno.test("what a lookup found that left somebody out, or wanted more than keepers, says nothing of the size", async () => {

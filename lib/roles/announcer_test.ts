@@ -27,6 +27,7 @@ async function hold(
       blob: hash(world.random.bytes(32)),
       bytes: 1,
       owner: nodeId(world.random.bytes(20)),
+      subnet: undefined,
       storedAtMs: 1,
     }, never);
     shares.push(shareOf(keyOfTessera(plan.tesseraId), node.powBits));
@@ -110,4 +111,22 @@ Deno.test("cut off, a holder asks no harder, and says it all when somebody hears
   await world.clock.advance(0.2 * HOUR_MS);
   assertTrue(doneBy(alone) >= 30, `${doneBy(alone)} of 30`);
   assertEquals(await dht.state.pointerCount(never), 30);
+});
+
+Deno.test("what no keeper takes is brought again after a while, not every few seconds", async () => {
+  const world = new World(4);
+  await using _world = world;
+  const bounds = { perHolderMax: 5 };
+  const keeper = await world.add(["dht"], { dht: { bounds } });
+  const holder = await world.add([]);
+  await world.run(holder.node.ping(keeper.node.record(), never));
+  await hold(world, holder, 30);
+  announce(holder);
+  await world.clock.advance(3 * HOUR_MS);
+  const { counters } = holder.runtime;
+  assertTrue(doneBy(holder) >= 5);
+  assertEquals(await keeper.state.pointerCount(never), 5);
+  // Two rounds, and what they left over every five minutes.
+  const unheard = counters.get("announce.unheard");
+  assertTrue(unheard >= 25 && unheard <= 30 * 40, `${unheard} times unheard`);
 });

@@ -6,15 +6,24 @@ import {
   keyOfTessera,
   messageOf,
   Semaphore,
+  subnetOf,
   type TesseraId,
+  TesserasError,
 } from "@tesseras/core";
 import { POINTERS_MAX, PROVIDERS_PER_MESSAGE_MAX } from "@tesseras/core/limits";
 import { distance } from "@tesseras/kad";
 import type { Reply } from "@tesseras/net";
-import type { Node, Role } from "@tesseras/node";
+import type { Node, Provider, Role } from "@tesseras/node";
 import type { PointerKey, PointerRow, State } from "@tesseras/state";
 import { CAPABILITIES, type NodeRecord, type Request } from "@tesseras/wire";
-import { BOUND_DEFAULTS, type BoundLimits, Bounds, Tally } from "./bounds.ts";
+import {
+  BOUND_DEFAULTS,
+  type BoundLimits,
+  Bounds,
+  isHearsay,
+  originOf,
+  Tally,
+} from "./bounds.ts";
 
 /** What the role needs. */
 export type DhtOptions = {
@@ -28,6 +37,7 @@ export type DhtOptions = {
 const SUBNETS_UNBOUNDED = {
   perSubnetMax: Infinity,
   perKeyAndSubnetMax: Infinity,
+  perKeyAndBearerMax: Infinity,
 };
 /** Rows of one step when all records are walked. */
 const WALK_ROWS = 1_000;
@@ -43,7 +53,7 @@ export function dhtRole(node: Node, options: DhtOptions): Role {
     handlers: {
       find_value: (from, request, _bulk, signal) =>
         dht.findValue(from, request, signal),
-      store: (_from, request, _bulk, signal) => dht.store(request, signal),
+      store: (from, request, _bulk, signal) => dht.store(from, request, signal),
     },
     run: (signal) => dht.sweepForever(signal),
   };
@@ -94,39 +104,63 @@ class Dht {
   }
 
   async store(
-    request: Extract<Request, { readonly type: "store" }>,
+    from: NodeRecord,
+    { entries }: Extract<Request, { readonly type: "store" }>,
     signal: AbortSignal,
   ): Promise<Reply> {
-    let refused = 0;
-    const rows: PointerRow[] = [];
-    for (const entry of request.entries) {
-      const row = this.#check(entry);
-      if (row === undefined) refused++;
-      else rows.push(row);
-    }
+    const bearer = this.#bearerOf(from);
+    const providers = entries.map((entry) => this.#check(entry))
+      .filter((provider) => provider !== undefined);
+    let accepted = 0;
     using _turn = await this.#turn.enter(signal);
-    const bounds = new Bounds(this.#tally, this.#bounds);
-    for (const row of rows) {
-      if (!bounds.knows(row.tesseraId)) {
-        await this.#forgetExpired(row.tesseraId, signal);
-        bounds.learn(row.tesseraId, await this.#live(row.tesseraId, signal));
+    const bounds = new Bounds(
+      this.#tally,
+      this.#bounds,
+      (row) => this.#check({ record: row.record, holder: row.holderRecord }),
+    );
+    for (const provider of providers) {
+      const { tesseraId, holder } = provider.record;
+      if (!bounds.knows(tesseraId)) {
+        await this.#forgetExpired(tesseraId, signal);
+        bounds.learn(tesseraId, await this.#live(tesseraId, signal));
       }
-      const verdict = bounds.judge(row);
-      if (verdict !== "kept" && verdict !== "known") {
-        refused++;
-        this.#node.runtime.counters.add(`pointer.${verdict}`);
-      }
+      const verdict = bounds.judge(provider, originOf(holder, bearer));
+      if (verdict === "kept" || verdict === "known") accepted++;
+      else this.#node.runtime.counters.add(`pointer.${verdict}`);
     }
-    if (bounds.kept.length > 0) {
-      await this.#state.putPointers(bounds.kept, signal);
-      // Counted once they are there: a full disk must not use up a holder's share.
-      for (const { origin, change } of bounds.changes) {
-        this.#tally.add(origin, change);
-      }
-      await this.#evict(signal);
-    }
-    const accepted = request.entries.length - refused;
+    await this.#write(bounds, signal);
+    const refused = entries.length - accepted;
     return { response: { type: "stored", accepted, refused } };
+  }
+
+  /** Who brings records, in the subnet its packets come from where subnets count. */
+  #bearerOf({ id, subnet }: NodeRecord) {
+    const node = this.#node;
+    if (node.subnetPeersMax === undefined) return { id, subnet: undefined };
+    if (equal(id, node.id)) return { id, subnet };
+    const remote = node.peers.remoteOf(id);
+    if (remote === undefined) {
+      throw new TesserasError(
+        "refused",
+        "Cannot keep records: who brought them has hung up",
+      );
+    }
+    return { id, subnet: subnetOf(remote.ip) };
+  }
+
+  async #write(
+    { displaced, kept, changes }: Bounds,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (kept.length === 0) return;
+    if (displaced.length > 0) {
+      await this.#state.removePointers(displaced, signal);
+      this.#node.runtime.counters.add("pointer.displaced", displaced.length);
+    }
+    await this.#state.putPointers(kept, signal);
+    // Counted once they are there: a full disk must not use up a holder's share.
+    for (const { origin, change } of changes) this.#tally.add(origin, change);
+    await this.#evict(signal);
   }
 
   async sweepForever(signal: AbortSignal): Promise<void> {
@@ -184,49 +218,40 @@ class Dht {
   /** Anybody may bring a record; only the holder's own signature makes it one. */
   #check(
     entry: { readonly record: Uint8Array; readonly holder: Uint8Array },
-  ): PointerRow | undefined {
+  ): Provider | undefined {
     const { counters, clock } = this.#node.runtime;
     const { records } = this.#node;
     const nowMs = clock.nowMs();
     try {
       const record = records.provider(entry.record, nowMs);
       const holder = records.node(entry.holder, nowMs);
-      if (!equal(record.holder, holder.id)) {
-        counters.add("pointer.misfit");
-        return undefined;
-      }
-      return {
-        tesseraId: record.tesseraId,
-        holder: record.holder,
-        planHash: record.planHash,
-        record: record.bytes,
-        holderRecord: holder.bytes,
-        subnet: holder.subnet,
-        sequence: record.sequence,
-        // The address must be good for as long as the pointer is followed.
-        expiresAtMs: Math.min(record.expiresAtMs, holder.expiresAtMs),
-      };
+      if (equal(record.holder, holder.id)) return { record, holder };
+      counters.add("pointer.misfit");
     } catch (error) {
       if (codeOf(error) === undefined) throw error;
       counters.add("pointer.refused");
-      return undefined;
     }
+    return undefined;
   }
 
-  /** Over the bound the farthest keys go: their own neighbourhood keeps them (Kademlia's responsibility by distance). */
+  /** Over the bound hearsay goes, then the farthest keys: their own neighbourhood keeps them (Kademlia's responsibility by distance). */
   async #evict(signal: AbortSignal): Promise<void> {
     const count = await this.#state.pointerCount(signal);
     if (count <= this.#pointersMax) return;
     // A tenth more than must go, so that the next record does not cause the next walk.
     const excess = count - Math.floor(0.9 * this.#pointersMax);
     let far: Away[] = [];
-    await this.#walk(({ tesseraId, holder, planHash }) => {
-      const away = distance(this.#node.id, keyOfTessera(tesseraId));
-      far.push({ key: { tesseraId, holder, planHash }, away });
+    await this.#walk((row) => {
+      const { tesseraId, holder, planHash } = row;
+      far.push({
+        key: { tesseraId, holder, planHash },
+        away: distance(this.#node.id, keyOfTessera(tesseraId)),
+        isHearsay: isHearsay(row),
+      });
       // Memory grows with what must go, not with what is kept.
-      if (far.length >= 2 * excess) far = farthest(far, excess);
+      if (far.length >= 2 * excess) far = firstToGo(far, excess);
     }, signal);
-    const gone = farthest(far, excess).map(({ key }) => key);
+    const gone = firstToGo(far, excess).map(({ key }) => key);
     await this.#state.removePointers(gone, signal);
     this.#node.runtime.counters.add("pointer.evicted", gone.length);
     await this.#recount(signal);
@@ -252,9 +277,16 @@ class Dht {
   }
 }
 
-/** A record and how far its key is from us. */
-type Away = { readonly key: PointerKey; readonly away: Uint8Array };
+/** A record, how far its key is from us, and whether another than its holder brought it. */
+type Away = {
+  readonly key: PointerKey;
+  readonly away: Uint8Array;
+  readonly isHearsay: boolean;
+};
 
-function farthest(list: Away[], count: number): Away[] {
-  return list.sort((a, b) => compare(b.away, a.away)).slice(0, count);
+/** Hearsay first: its holder says it again within the hour, and a flood of inventions must push out nothing but itself. */
+function firstToGo(list: Away[], count: number): Away[] {
+  return list.sort((a, b) =>
+    Number(b.isHearsay) - Number(a.isHearsay) || compare(b.away, a.away)
+  ).slice(0, count);
 }

@@ -1,91 +1,21 @@
 import { assertEquals, assertTrue } from "@tesseras/testing";
 import {
   compare,
-  hash,
   keyOf,
   keyOfTessera,
   type TesseraId,
   tesseraId,
 } from "@tesseras/core";
 import { CLOCK_SKEW_MS, PROVIDERS_PER_KEY_MAX } from "@tesseras/core/limits";
-import type { NodeSigner } from "@tesseras/crypto";
 import { distance } from "@tesseras/kad";
 import { findProviders } from "@tesseras/node";
-import {
-  type AddOptions,
-  type Inhabitant,
-  never,
-  type Rogue,
-  World,
-} from "@tesseras/testing/sim";
+import { never, World } from "@tesseras/testing/sim";
 import { openLibsqlState } from "@tesseras/state/libsql";
-import { signProviderRecord } from "@tesseras/wire";
+import { bring, entry, keeper, newId } from "./keeper_for_tests.ts";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const HOUR_MS = 3_600_000;
-
-/** A keeper of pointers, and somebody who brings it records. */
-async function keeper(
-  world: World,
-  options: AddOptions = {},
-): Promise<{ readonly dht: Inhabitant; readonly rogue: Rogue }> {
-  const dht = await world.add(["dht"], options);
-  const rogue = await world.rogue(() =>
-    Promise.resolve({ response: { type: "nodes", records: [] } })
-  );
-  return { dht, rogue };
-}
-
-type Claim = {
-  readonly id: TesseraId;
-  readonly plan?: number;
-  readonly sequence?: number;
-  readonly expiresAtMs?: number;
-  /** Where its holder is. */
-  readonly ip?: string;
-};
-
-/** An entry of `store`, signed by a holder. */
-function entry(world: World, holder: NodeSigner, claim: Claim) {
-  const nowMs = world.clock.nowMs();
-  const sequence = claim.sequence ?? nowMs;
-  const { bytes: record } = signProviderRecord({
-    tesseraId: claim.id,
-    planHash: hash(new Uint8Array(32).fill(claim.plan ?? 1)),
-    indices: [0],
-    sequence,
-    expiresAtMs: claim.expiresAtMs ?? sequence + 24 * HOUR_MS,
-  }, holder);
-  const address = { ip: claim.ip ?? "12.0.0.1", port: 4433 };
-  return { record, holder: world.recordOf(holder, [address]).bytes };
-}
-
-async function bring(
-  world: World,
-  { dht, rogue }: { readonly dht: Inhabitant; readonly rogue: Rogue },
-  entries: ReturnType<typeof entry>[],
-): Promise<[accepted: number, refused: number]> {
-  let [accepted, refused] = [0, 0];
-  for (let at = 0; at < entries.length; at += 20) {
-    const { response } = await world.run(
-      rogue.peers.ask(
-        dht.node.record(),
-        {
-          type: "store",
-          entries: entries.slice(at, at + 20),
-        },
-        {},
-        never,
-      ),
-    );
-    accepted += response.accepted;
-    refused += response.refused;
-  }
-  return [accepted, refused];
-}
-
-const newId = (world: World) => tesseraId(world.random.bytes(32));
 
 Deno.test("records of others' holders, bent, expired or from the future are refused and counted", async () => {
   const world = new World(1);
@@ -263,48 +193,6 @@ Deno.test("records that ran out are not handed out before they are swept", async
   );
   assertEquals([response.providers.length, response.more], [0, 0]);
   assertTrue(await at.dht.state.pointerCount(never) === 1);
-});
-
-Deno.test("holders of one subnet share a bound in all and for each key, whoever brings them, over a restart, too", async () => {
-  const world = new World(9);
-  await using _world = world;
-  const options: AddOptions = {
-    node: { subnetPeersMax: { bucket: 20, table: 20 } },
-    dht: { bounds: { perSubnetMax: 5, perKeyAndSubnetMax: 2 } },
-  };
-  const at = await keeper(world, options);
-  const id = newId(world);
-  const crowd = [];
-  for (let i = 1; i <= 4; i++) {
-    const holder = await world.identity();
-    crowd.push(entry(world, holder, { id, ip: `12.0.0.${i}` }));
-  }
-  assertEquals(await bring(world, at, crowd), [2, 2]);
-  const elsewhere = await world.identity();
-  const other = entry(world, elsewhere, { id, ip: "12.0.1.1" });
-  assertEquals(await bring(world, at, [other]), [1, 0]);
-  const more = [];
-  for (let i = 1; i <= 5; i++) {
-    const holder = await world.identity();
-    more.push(entry(world, holder, { id: newId(world), ip: "12.0.0.9" }));
-  }
-  assertEquals(await bring(world, at, more), [3, 2]);
-  const { counters } = at.dht.runtime;
-  assertEquals(counters.get("pointer.over_subnet"), 4);
-  assertEquals(counters.get("pointer.over_bound"), 0);
-  // Who moves into a full subnet is refused, who stays is renewed.
-  const sequence = world.clock.nowMs() + 1;
-  const moved = entry(world, elsewhere, { id, ip: "12.0.0.8", sequence });
-  assertEquals(await bring(world, at, [moved]), [0, 1]);
-  const stays = entry(world, elsewhere, { id, ip: "12.0.1.2", sequence });
-  assertEquals(await bring(world, at, [stays]), [1, 0]);
-  const dht = await world.restart(at.dht, ["dht"], options);
-  await world.clock.advance(60_000);
-  const late = entry(world, await world.identity(), {
-    id: newId(world),
-    ip: "12.0.0.7",
-  });
-  assertEquals(await bring(world, { dht, rogue: at.rogue }, [late]), [0, 1]);
 });
 
 Deno.test("what a database keeps is handed out after a restart, and an older word is still older", async () => {

@@ -119,7 +119,9 @@ export async function saveProgress(
   signal: AbortSignal,
 ): Promise<void> {
   const parts = BigInt(Math.floor(done * PARTS));
-  const bytes = concat([u64be(BigInt(Math.floor(startedMs))), u64be(parts)]);
+  // Before 1970 for a clock that was set back while the round ran.
+  const started = BigInt(Math.max(0, Math.floor(startedMs)));
+  const bytes = concat([u64be(started), u64be(parts)]);
   await state.putValue(NAME, bytes, signal);
 }
 

@@ -31,6 +31,7 @@ async function stateWith(count: number): Promise<MemoryState> {
       blob: hash(random.bytes(32)),
       bytes: 1,
       owner: i === count ? undefined : random.bytes(20) as never,
+      subnet: undefined,
       storedAtMs: 1,
     }, signal);
   }
@@ -89,6 +90,9 @@ Deno.test("progress is read back, but not from the future, and not when it is no
     });
     assertEquals(await savedProgress(state, 999, signal), undefined);
   }
+  const setBack = { startedMs: -60_000, done: 0.5 };
+  await saveProgress(state, setBack, signal);
+  assertEquals((await savedProgress(state, 1_000, signal))?.startedMs, 0);
   await state.putValue("announce.round", new Uint8Array(16).fill(255), signal);
   assertEquals(await savedProgress(state, 1_000, signal), undefined);
   await state.putValue("announce.round", new Uint8Array(3), signal);

@@ -8,6 +8,13 @@ import {
 } from "@tesseras/core";
 import type { State } from "@tesseras/state";
 
+/** Who wants something kept. */
+export type Sender = {
+  readonly id: NodeId;
+  /** The network it was reached in; `undefined` where subnets say nothing, as in a cluster on one machine. */
+  readonly subnet: string | undefined;
+};
+
 /** What {@link Space} works with. */
 export type SpaceParts = {
   readonly state: State;
@@ -17,12 +24,15 @@ export type SpaceParts = {
   readonly freeSpaceMin: number;
   /** Bytes one peer may keep here. */
   readonly perPeerMax: number;
+  /** Bytes all peers of one subnet may keep here. */
+  readonly perSubnetMax: number;
 };
 
 /** The bytes promised to transfers under way. */
 export class Space {
   readonly #parts: SpaceParts;
-  readonly #bySender = new Map<string, number>();
+  /** By peer and by subnet. */
+  readonly #bySharer = new Map<string, number>();
   #promisedBytes = 0;
 
   constructor(parts: SpaceParts) {
@@ -37,17 +47,16 @@ export class Space {
   /**
    * Sets bytes aside for a sender. Dispose what it returns when they are kept or given up.
    *
-   * @throws `refused` when the sender has its share, `diskFull` when the disk has no more to give
+   * @throws `refused` when the sender or its subnet has its share, `diskFull` when the disk has no more to give
    */
   async promise(
-    sender: NodeId,
+    sender: Sender,
     bytes: number,
     signal: AbortSignal,
   ): Promise<Disposable> {
-    const key = keyOf(sender);
     // Counted before the waiting below, so that two who ask at once see each other.
-    this.#add(key, bytes);
-    const promise = { [Symbol.dispose]: () => this.#add(key, -bytes) };
+    this.#add(sender, bytes);
+    const promise = { [Symbol.dispose]: () => this.#add(sender, -bytes) };
     try {
       await this.#check(sender, bytes, signal);
       return promise;
@@ -57,26 +66,39 @@ export class Space {
     }
   }
 
-  #add(key: string, bytes: number): void {
+  #add({ id, subnet }: Sender, bytes: number): void {
     this.#promisedBytes += bytes;
-    const promised = (this.#bySender.get(key) ?? 0) + bytes;
-    if (promised > 0) this.#bySender.set(key, promised);
-    else this.#bySender.delete(key);
+    for (
+      const key of subnet === undefined ? [keyOf(id)] : [keyOf(id), subnet]
+    ) {
+      const promised = (this.#bySharer.get(key) ?? 0) + bytes;
+      if (promised > 0) this.#bySharer.set(key, promised);
+      else this.#bySharer.delete(key);
+    }
   }
 
   async #check(
-    sender: NodeId,
+    { id, subnet }: Sender,
     bytes: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const { state, blobs, counters, perPeerMax, freeSpaceMin } = this.#parts;
-    const held = await state.storedBytes(sender, signal);
-    const promised = this.#bySender.get(keyOf(sender)) ?? 0;
-    if (held + promised > perPeerMax) {
+    const { blobs, counters, freeSpaceMin } = this.#parts;
+    const { perPeerMax, perSubnetMax } = this.#parts;
+    if (!await this.#isWithin(perPeerMax, id, signal)) {
       counters.add("fragment.refused_per_peer");
       throw new TesserasError(
         "refused",
-        `Cannot keep ${bytes} bytes: ${held} bytes of this peer are here and ${promised} on their way, the limit is ${perPeerMax}`,
+        `Cannot keep ${bytes} bytes: with what is here of this peer and on its way they are more than ${perPeerMax}`,
+      );
+    }
+    if (
+      subnet !== undefined &&
+      !await this.#isWithin(perSubnetMax, subnet, signal)
+    ) {
+      counters.add("fragment.refused_per_subnet");
+      throw new TesserasError(
+        "refused",
+        `Cannot keep ${bytes} bytes: with what is here of all peers in ${subnet} and on its way they are more than ${perSubnetMax}`,
       );
     }
     const free = await blobs.freeBytes(signal);
@@ -88,5 +110,16 @@ export class Space {
         `Cannot keep ${bytes} bytes: ${free} bytes are free, ${freeSpaceMin} must stay free`,
       );
     }
+  }
+
+  /** Whether what is kept for a peer or a subnet and what is promised to it are within a limit. */
+  async #isWithin(
+    limit: number,
+    whose: NodeId | string,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const held = await this.#parts.state.storedBytes(whose, signal);
+    const key = typeof whose === "string" ? whose : keyOf(whose);
+    return held + (this.#bySharer.get(key) ?? 0) <= limit;
   }
 }

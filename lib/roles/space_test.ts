@@ -6,9 +6,14 @@ import { MemoryState } from "@tesseras/state";
 import { Space } from "./space.ts";
 
 const never = new AbortController().signal;
-const sender = (number: number) => nodeId(new Uint8Array(20).fill(number));
+const sender = (number: number, subnet?: string) => ({
+  id: nodeId(new Uint8Array(20).fill(number)),
+  subnet,
+});
 
-function spaceOf(limits: { freeBytes: number; perPeerMax: number }) {
+function spaceOf(
+  limits: { freeBytes: number; perPeerMax: number; perSubnetMax?: number },
+) {
   const counters = new Counters();
   const space = new Space({
     state: new MemoryState(),
@@ -16,6 +21,7 @@ function spaceOf(limits: { freeBytes: number; perPeerMax: number }) {
     counters,
     freeSpaceMin: 100,
     perPeerMax: limits.perPeerMax,
+    perSubnetMax: limits.perSubnetMax ?? Infinity,
   });
   return { space, counters };
 }
@@ -33,7 +39,7 @@ Deno.test("two who ask at once cannot both have the last place", async () => {
   await assertRejectsCode(
     space.promise(sender(1), 60, never),
     "refused",
-    /60 on their way|120 on their way/,
+    /of this peer .* more than 100$/,
   );
   using _other = await space.promise(sender(2), 60, never);
 });
@@ -50,27 +56,50 @@ Deno.test("what must stay free stays free, over all senders", async () => {
   using _two = await space.promise(sender(2), 400, never);
 });
 
+Deno.test("the peers of a subnet share a limit, whoever they say they are", async () => {
+  const { space, counters } = spaceOf({
+    freeBytes: 9_999,
+    perPeerMax: 100,
+    perSubnetMax: 250,
+  });
+  const [crowded, other] = ["192.0.2.0/24", "198.51.100.0/24"];
+  using _one = await space.promise(sender(1, crowded), 100, never);
+  using _two = await space.promise(sender(2, crowded), 100, never);
+  await assertRejectsCode(
+    space.promise(sender(3, crowded), 51, never),
+    "refused",
+    /all peers in 192\.0\.2\.0\/24 .* more than 250$/,
+  );
+  assertEquals(counters.get("fragment.refused_per_subnet"), 1);
+  using _three = await space.promise(sender(3, crowded), 50, never);
+  using _four = await space.promise(sender(4, other), 100, never);
+  using _five = await space.promise(sender(5), 100, never);
+});
+
 Deno.test("whatever is promised and given back, nothing is left over", async () => {
   await fc.assert(fc.asyncProperty(
     fc.array(
       fc.record({
         who: fc.integer({ min: 1, max: 3 }),
+        where: fc.option(fc.constantFrom("a", "b"), { nil: undefined }),
         bytes: fc.integer({ min: 1, max: 400 }),
       }),
       { maxLength: 20 },
     ),
     async (wishes) => {
-      const { space } = spaceOf({ freeBytes: 1_000, perPeerMax: 500 });
+      const limits = { freeBytes: 1_000, perPeerMax: 500, perSubnetMax: 600 };
+      const { space } = spaceOf(limits);
       const held: Disposable[] = [];
-      for (const { who, bytes } of wishes) {
+      for (const { who, where, bytes } of wishes) {
         try {
-          held.push(await space.promise(sender(who), bytes, never));
+          held.push(await space.promise(sender(who, where), bytes, never));
         } catch {
           held.shift()?.[Symbol.dispose]();
         }
       }
       for (const one of held) one[Symbol.dispose]();
       assertEquals(space.promisedBytes, 0);
+      using _share = await space.promise(sender(1, "a"), 500, never);
     },
   ));
 });

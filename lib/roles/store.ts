@@ -8,7 +8,11 @@ import {
   TesserasError,
   toHex,
 } from "@tesseras/core";
-import { FREE_SPACE_MIN, PER_PEER_MAX } from "@tesseras/core/limits";
+import {
+  FREE_SPACE_MIN,
+  PER_PEER_MAX,
+  SUBNET_SHARES,
+} from "@tesseras/core/limits";
 import { Blake3, blake3, type MlDsaSuite } from "@tesseras/crypto";
 import type { BulkReader, BulkSource, Reply } from "@tesseras/net";
 import type { Node, Role } from "@tesseras/node";
@@ -16,7 +20,7 @@ import type { FragmentRow } from "@tesseras/state";
 import { type Plan, readPlan, verifyPlan } from "@tesseras/tessera";
 import { CAPABILITIES, type NodeRecord, type Request } from "@tesseras/wire";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
-import { Space } from "./space.ts";
+import { type Sender, Space } from "./space.ts";
 
 /** What the role needs, and how much it gives. */
 export type StoreOptions = AnnouncerOptions & {
@@ -61,12 +65,14 @@ class Store {
     this.#node = node;
     this.#options = options;
     this.announcer = new Announcer(node, options);
+    const perPeerMax = options.perPeerMax ?? PER_PEER_MAX;
     this.#space = new Space({
       state: options.state,
       blobs: options.blobs,
       counters: node.runtime.counters,
       freeSpaceMin: options.freeSpaceMin ?? FREE_SPACE_MIN,
-      perPeerMax: options.perPeerMax ?? PER_PEER_MAX,
+      perPeerMax,
+      perSubnetMax: SUBNET_SHARES * perPeerMax,
     });
   }
 
@@ -92,12 +98,13 @@ class Store {
           `Cannot keep fragment ${request.index}: no bytes followed`,
         );
       }
+      const sender = this.#senderOf(from);
       using _promise = await this.#space.promise(
-        from.id,
-        plan.shardBytes,
+        sender,
+        plan.shardBytes + plan.bytes.length,
         signal,
       );
-      await this.#keep({ from, plan, index: request.index }, bulk, signal);
+      await this.#keep({ sender, plan, index: request.index }, bulk, signal);
     }
     const record = await this.announcer.record(plan.hash, signal);
     this.announcer.queue(plan.hash);
@@ -131,6 +138,16 @@ class Store {
       throw new TesserasError("absent", "Cannot give a plan: it is not here");
     }
     return { response: { type: "plan", plan: row.bytes } };
+  }
+
+  /** Who a fragment is kept for, in the subnet it was reached in where subnets count. */
+  #senderOf(from: NodeRecord): Sender {
+    const node = this.#node;
+    const counts = node.subnetPeersMax !== undefined;
+    return {
+      id: from.id,
+      subnet: counts ? node.asMet(from).subnet : undefined,
+    };
   }
 
   /** Reads and checks a plan; both signatures are verified once per plan. */
@@ -168,8 +185,8 @@ class Store {
 
   /** Takes the bytes; durable on disk and in the index when it returns. */
   async #keep(
-    { from, plan, index }: {
-      readonly from: NodeRecord;
+    { sender, plan, index }: {
+      readonly sender: Sender;
       readonly plan: Plan;
       readonly index: number;
     },
@@ -185,19 +202,16 @@ class Store {
       await writer.write(chunk, signal);
     }
     const blob = await writer.commit(signal, plan.fragments[index]);
-    await state.putPlan({
-      hash: plan.hash,
-      tesseraId: plan.tesseraId,
-      bytes: plan.bytes,
-    }, signal);
+    const { hash, tesseraId, bytes } = plan;
     using _turn = await this.#rows.enter(signal);
-    const status = await state.putFragment({
+    const status = await state.keepFragment({ hash, tesseraId, bytes }, {
       planHash: plan.hash,
       index,
       tesseraId: plan.tesseraId,
       blob: blob.hash,
       bytes: blob.bytes,
-      owner: from.id,
+      owner: sender.id,
+      subnet: sender.subnet,
       storedAtMs: runtime.clock.nowMs(),
     }, signal);
     // Two peers may bring the same at once; it is kept once, and for whoever was first.

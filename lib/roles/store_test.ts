@@ -141,7 +141,7 @@ Deno.test("one fragment from two senders at once is kept once and signed for twi
   const world = new World(3);
   await using _world = world;
   const { store, sender } = await holder(world, {
-    store: { perPeerMax: 1_500 },
+    store: { perPeerMax: 10_000 },
   });
   const { sender: other } = {
     sender: await world.rogue(() =>
@@ -154,7 +154,10 @@ Deno.test("one fragment from two senders at once is kept once and signed for twi
     put(other, store, { plan, content }),
   ]));
   assertEquals(words.length, 2);
-  assertEquals(await store.state.storedBytes(undefined, never), 1_000);
+  assertEquals(
+    await store.state.storedBytes(undefined, never),
+    1_000 + plan.bytes.length,
+  );
   assertEquals(store.runtime.counters.get("fragment.stored"), 1);
   // What is known takes nothing of anybody's share, so it may come again.
   await world.run(put(sender, store, { plan, content }));
@@ -169,6 +172,73 @@ Deno.test("one fragment from two senders at once is kept once and signed for twi
     "rejected",
   ]);
   assertEquals(store.runtime.counters.get("fragment.refused_per_peer"), 1);
+});
+
+Deno.test("plans count towards the share of who brought them, each once", async () => {
+  const world = new World(10);
+  await using _world = world;
+  const planBytes = copies(1).plan.bytes.length;
+  const { store, sender } = await holder(world, {
+    store: { perPeerMax: 3 * planBytes + 100 },
+  });
+  const tiny = [1, 2, 3].map((seed) => copies(1, seed));
+  await world.run(put(sender, store, tiny[0]!));
+  await world.run(put(sender, store, { ...tiny[0]!, index: 1 }));
+  await world.run(put(sender, store, tiny[1]!));
+  assertEquals(
+    await store.state.storedBytes(undefined, never),
+    2 * planBytes + 3,
+  );
+  await world.run(put(sender, store, tiny[2]!));
+  const { counters } = store.runtime;
+  await assertRejectsCode(
+    world.run(put(sender, store, copies(1, 4))),
+    "refused",
+    /of this peer/,
+  );
+  assertEquals(counters.get("fragment.refused_per_peer"), 1);
+  // What is lost takes its plan's place with it.
+  store.blobs.rot(tiny[2]!.plan.fragments[0]!, 0);
+  const lost = { plan: tiny[2]!.plan, length: 1 };
+  await assertRejectsCode(world.run(get(sender, store, lost)), "corrupt");
+  await world.run(put(sender, store, copies(1, 4)));
+});
+
+Deno.test("identities of one subnet share its limit over a restart, and nobody else notices", async () => {
+  const world = new World(11);
+  await using _world = world;
+  const planBytes = copies(1).plan.bytes.length;
+  const options = {
+    node: { subnetPeersMax: { bucket: 2, table: 10 } },
+    store: { perPeerMax: planBytes + 9 },
+  };
+  const { store, sender } = await holder(world, options);
+  const crowd: Inhabitant[] = [];
+  for (let host = 1; host <= 6; host++) {
+    const address = { ip: `31.0.0.${host}`, port: 4433 };
+    crowd.push(await world.add([], { address }));
+  }
+  const keep = ({ node }: Inhabitant, to: Inhabitant, seed: number) => {
+    const { plan, content } = copies(1, seed);
+    const type = "put_fragment";
+    return world.run(node.ask(
+      to.node.record(),
+      { type, plan: plan.bytes, index: 0, bulk: content.length },
+      { bulk: bulkOf(content) },
+      never,
+    ));
+  };
+  for (const [at, one] of crowd.slice(0, 4).entries()) {
+    await keep(one, store, at);
+  }
+  const [fifth, sixth] = crowd.slice(4);
+  const crowded = /all peers in 31\.0\.0\.0\/24/;
+  await assertRejectsCode(keep(fifth!, store, 4), "refused", crowded);
+  const { counters } = store.runtime;
+  assertEquals(counters.get("fragment.refused_per_subnet"), 1);
+  await world.run(put(sender, store, copies(1, 5)));
+  const back = await world.restart(store, ["store"], options);
+  await assertRejectsCode(keep(sixth!, back, 6), "refused", crowded);
 });
 
 Deno.test("what must stay free is refused, and a disk that fills up half way leaves nothing behind", async () => {
@@ -244,7 +314,7 @@ Deno.test("a sender that gives up half way leaves nothing, and its share is free
   const world = new World(7);
   await using _world = world;
   const { store, sender } = await holder(world, {
-    store: { perPeerMax: 100_000 },
+    store: { perPeerMax: 110_000 },
   });
   const { plan, content } = copies(100_000);
   const stop = new AbortController();

@@ -281,7 +281,7 @@ function openHealth(
     ready,
     gauges: () => gaugesOf(node),
     counters: () => node.runtime.counters.snapshot(),
-  }, node.runtime.clock);
+  }, node.runtime);
   node.runtime.log.info("health.listening", {
     address: formatAddress(server.address),
   });

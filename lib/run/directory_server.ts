@@ -72,7 +72,7 @@ export function serveDirectory(
       const caller = callerOf(remote, forwarded, proxies);
       return page.fetch(request, caller && { caller });
     },
-  }, clock);
+  }, { clock, counters });
   log.info("directory.listening", { address: formatAddress(server.address) });
   return server;
 }

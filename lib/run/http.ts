@@ -1,6 +1,7 @@
 /** What operators ask a process over HTTP: is it alive, is it ready, what has it counted. */
 import { Hono } from "hono";
-import { type Address, type Clock, COUNTER_HELP } from "@tesseras/core";
+import { type Address, COUNTER_HELP } from "@tesseras/core";
+import type { HttpGateParts } from "./http_gate.ts";
 import { type PageServer, servePages } from "./pages.ts";
 
 /** What the pages show. */
@@ -53,7 +54,7 @@ export function healthApp(source: HealthSource): Hono {
 export function serveHealth(
   address: Address,
   source: HealthSource,
-  clock: Clock,
+  parts: HttpGateParts,
 ): PageServer {
   const app = healthApp(source);
   return servePages({
@@ -61,7 +62,7 @@ export function serveHealth(
     what: "metrics",
     setting: "[observability] metrics_addr",
     handler: (request) => app.fetch(request),
-  }, clock);
+  }, parts);
 }
 
 /** Prometheus text format 0.0.4. */

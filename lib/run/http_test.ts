@@ -4,6 +4,7 @@ import { systemClock } from "@tesseras/core/system";
 import { healthApp, type HealthSource, serveHealth } from "./http.ts";
 
 const ANY = { ip: "127.0.0.1", port: 0 };
+const parts = { clock: systemClock, counters: new Counters() };
 
 function sourceOf(changes: Partial<HealthSource> = {}): HealthSource {
   return {
@@ -102,23 +103,23 @@ Deno.test("promtool finds nothing to correct, where it is installed", async () =
 });
 
 Deno.test("the pages are served, and a taken port is one sentence", async () => {
-  await using served = serveHealth(ANY, sourceOf(), systemClock);
+  await using served = serveHealth(ANY, sourceOf(), parts);
   const url = `http://${formatAddress(served.address)}/healthz`;
   assertEquals(await (await fetch(url)).text(), "ok\n");
   assertThrowsCode(
-    () => serveHealth(served.address, sourceOf(), systemClock),
+    () => serveHealth(served.address, sourceOf(), parts),
     "inUse",
     /^Cannot serve metrics on 127\.0\.0\.1:\d+: another process .*metrics_addr/,
   );
   assertThrowsCode(
-    () => serveHealth({ ip: "192.0.2.1", port: 1 }, sourceOf(), systemClock),
+    () => serveHealth({ ip: "192.0.2.1", port: 1 }, sourceOf(), parts),
     "unusable",
     /^Cannot serve metrics on 192\.0\.2\.1:1: /,
   );
 });
 
 Deno.test("a client that sends half a request does not hold up the end", async () => {
-  const served = serveHealth(ANY, sourceOf(), systemClock);
+  const served = serveHealth(ANY, sourceOf(), parts);
   const { ip, port } = served.address;
   using connection = await Deno.connect({ hostname: ip, port });
   await connection.write(new TextEncoder().encode("GET /healthz HTT"));

@@ -2,10 +2,13 @@
 import {
   type Address,
   type Clock,
+  codeOf,
   formatAddress,
   messageOf,
+  orAbort,
   TesserasError,
 } from "@tesseras/core";
+import { HttpGate, type HttpGateParts } from "./http_gate.ts";
 
 /** Pages that are being served. Disposing it lets those under way end. */
 export type PageServer = AsyncDisposable & { readonly address: Address };
@@ -27,35 +30,47 @@ export type PagesOptions = {
 const GOODBYE_MS = 500;
 
 /**
- * Serves pages.
+ * Serves pages, to so many clients at once and to none for long ({@link HttpGate}).
  *
  * @throws `inUse` when the port is taken, `unusable` when the address is not ours to listen on
  */
-export function servePages(options: PagesOptions, clock: Clock): PageServer {
-  const force = new AbortController();
-  const server = listen(options, force.signal);
+export function servePages(
+  options: PagesOptions,
+  parts: HttpGateParts,
+): PageServer {
+  const { handler } = options;
+  const listener = listen(options);
+  const server: Deno.HttpServer<Deno.NetAddr> = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    (request, { remoteAddr }) => handler(request, gate.remoteOf(remoteAddr)),
+  );
+  const gate = new HttpGate(listener, server.addr, parts);
   return {
-    address: { ip: server.addr.hostname, port: server.addr.port },
+    address: { ip: listener.addr.hostname, port: listener.addr.port },
     async [Symbol.asyncDispose]() {
-      using deadline = clock.deadline(GOODBYE_MS, new AbortController().signal);
-      deadline.signal.addEventListener("abort", () => force.abort());
-      await server.shutdown();
+      gate.close();
+      const ended = server.shutdown();
+      await settledWithin(ended, parts.clock);
+      // Without connections the server has nothing left to wait for.
+      await gate[Symbol.asyncDispose]();
+      await ended;
       await server.finished;
     },
   };
 }
 
-function listen(
-  { address, what, setting, handler }: PagesOptions,
-  signal: AbortSignal,
-): Deno.HttpServer<Deno.NetAddr> {
+async function settledWithin(work: Promise<void>, clock: Clock): Promise<void> {
+  using deadline = clock.deadline(GOODBYE_MS, new AbortController().signal);
   try {
-    return Deno.serve({
-      hostname: address.ip,
-      port: address.port,
-      signal,
-      onListen() {},
-    }, (request, { remoteAddr }) => handler(request, remoteAddr.hostname));
+    await orAbort(work, deadline.signal);
+  } catch (error) {
+    if (codeOf(error) !== "timeout") throw error;
+  }
+}
+
+function listen({ address, what, setting }: PagesOptions): Deno.TcpListener {
+  try {
+    return Deno.listen({ hostname: address.ip, port: address.port });
   } catch (cause) {
     const isTaken = cause instanceof Deno.errors.AddrInUse;
     const reason = isTaken ? "another process listens there" : messageOf(cause);

@@ -176,7 +176,9 @@ async function dnsEntries(
     throw new TesserasError("absent", `${domain} names no peers`);
   }
   const tried = shuffled(peers, random).slice(0, LISTED_TRIED_MAX);
-  return await entriesOf(parts, tried, signal);
+  const entries = await entriesOf(parts, tried, signal);
+  // A name may have many addresses, of anybody.
+  return entries.slice(0, SOURCE_PEERS_MAX);
 }
 
 async function directoryEntries(

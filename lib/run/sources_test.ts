@@ -118,6 +118,19 @@ Deno.test("a domain that names nobody fails with a sentence, a name server that 
   );
   const entries = await world.run(flood.entries(never));
   assertEquals(entries.length, 16);
+  const names = Array.from({ length: 16 }, (_, n) => `peer=n${n}.test:4433`);
+  const victims = Array.from({ length: 9 }, (_, n) => `192.0.2.${n + 1}`);
+  const aimed = named(
+    sourcesOf(partsFor(one, {
+      dns: {
+        domain: "a.test",
+        findTexts: () => Promise.resolve([["v=tesseras1 ", names.join(" ")]]),
+      },
+      find: () => Promise.resolve(victims),
+    })),
+    "dns",
+  );
+  assertEquals((await world.run(aimed.entries(never))).length, 32);
 });
 
 /** A page as a directory serves it. */

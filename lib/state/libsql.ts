@@ -156,6 +156,20 @@ class LibsqlState implements State {
     return stored?.length ? "stored" : "exists";
   }
 
+  async keepFragment(
+    plan: PlanRow,
+    row: FragmentRow,
+    signal: AbortSignal,
+  ): Promise<"stored" | "exists"> {
+    checkFragment(row);
+    const [, plans, stored] = await this.#write(
+      [...kept.putPlan(plan), ...kept.putFragment(row)],
+      signal,
+    );
+    if (!plans?.length) throw planAbsent(row);
+    return stored?.length ? "stored" : "exists";
+  }
+
   fragment(
     planHash: Hash,
     index: number,
@@ -203,8 +217,11 @@ class LibsqlState implements State {
     return blobs.map((row) => hash(bytesAt(row, 0)));
   }
 
-  storedBytes(owner: NodeId | undefined, signal: AbortSignal): Promise<number> {
-    return this.#number(kept.storedBytes(owner), signal);
+  storedBytes(
+    whose: NodeId | string | undefined,
+    signal: AbortSignal,
+  ): Promise<number> {
+    return this.#number(kept.storedBytes(whose), signal);
   }
 
   async putPlacements(

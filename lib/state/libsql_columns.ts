@@ -104,7 +104,7 @@ export function readPlan(row: SqlRow): PlanRow {
 
 /** What {@link readFragment} takes, in its order. */
 export const FRAGMENT_COLUMNS =
-  "plan_hash, fragment_index, tessera_id, blob, bytes, owner, stored_at_ms";
+  "plan_hash, fragment_index, tessera_id, blob, bytes, owner, stored_at_ms, subnet";
 
 /** The row of those columns. @throws `corrupt` when one holds something else */
 export function readFragment(row: SqlRow): FragmentRow {
@@ -116,6 +116,7 @@ export function readFragment(row: SqlRow): FragmentRow {
     bytes: numberAt(row, 4),
     owner: row[5] === null ? undefined : nodeId(bytesAt(row, 5)),
     storedAtMs: numberAt(row, 6),
+    subnet: optionalTextAt(row, 7),
   };
 }
 
@@ -173,7 +174,7 @@ export function readPointer(row: SqlRow): PointerRow {
     holderRecord: bytesAt(row, 4),
     sequence: numberAt(row, 5),
     expiresAtMs: numberAt(row, 6),
-    subnet: row[7] === null ? undefined : textAt(row, 7),
+    subnet: optionalTextAt(row, 7),
   };
 }
 
@@ -207,6 +208,10 @@ function textAt(row: SqlRow, column: number): string {
   const value = row[column];
   if (typeof value === "string") return value;
   throw unfit(row, column, "a text");
+}
+
+function optionalTextAt(row: SqlRow, column: number): string | undefined {
+  return row[column] === null ? undefined : textAt(row, column);
 }
 
 function wordAt<T extends string>(

@@ -20,7 +20,7 @@ export function putPointers(rows: readonly PointerRow[]): Statements {
     ON CONFLICT DO UPDATE SET record = excluded.record, holder_record = excluded.holder_record,
       sequence = excluded.sequence, expires_at_ms = excluded.expires_at_ms,
       subnet = excluded.subnet
-    WHERE excluded.sequence > sequence`,
+    WHERE excluded.sequence >= sequence`,
     rows.map((row) => [
       row.tesseraId,
       row.holder,

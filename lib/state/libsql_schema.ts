@@ -4,6 +4,32 @@
  * database's `user_version`.
  */
 
+/** Columns of a fragment that say whose share it is of. */
+const SHARED_BY = ["owner", "subnet"] as const;
+
+/** Keep `share` true: a fragment counts its bytes, and the first of a plan those of the plan. */
+function shareTriggers(column: typeof SHARED_BY[number]): readonly string[] {
+  const change = (row: "NEW" | "OLD") =>
+    `${row}.bytes + iif(
+      EXISTS (SELECT 1 FROM fragment WHERE plan_hash = ${row}.plan_hash
+        AND fragment_index <> ${row}.fragment_index AND ${column} = ${row}.${column}),
+      0, (SELECT length(bytes) FROM plan WHERE hash = ${row}.plan_hash))`;
+  return [
+    `CREATE TRIGGER share_of_${column}_grows AFTER INSERT ON fragment
+    WHEN NEW.owner IS NOT NULL AND NEW.${column} IS NOT NULL BEGIN
+      INSERT INTO share (whose, bytes) VALUES (NEW.${column}, ${change("NEW")})
+      ON CONFLICT DO UPDATE SET bytes = bytes + excluded.bytes;
+    END`,
+    `CREATE TRIGGER share_of_${column}_shrinks AFTER DELETE ON fragment
+    WHEN OLD.owner IS NOT NULL AND OLD.${column} IS NOT NULL BEGIN
+      UPDATE share SET bytes = bytes - (${
+      change("OLD")
+    }) WHERE whose = OLD.${column};
+      DELETE FROM share WHERE whose = OLD.${column} AND bytes <= 0;
+    END`,
+  ];
+}
+
 /** Statements of every migration, oldest first. */
 export const MIGRATIONS: readonly (readonly string[])[] = [
   [
@@ -87,4 +113,20 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   ],
   // Provider records are bounded by the network of their holder, too.
   ["ALTER TABLE pointer ADD COLUMN subnet TEXT"],
+  // What every peer and every subnet has here is read before each fragment that comes, so it is a sum that is kept.
+  [
+    "ALTER TABLE fragment ADD COLUMN subnet TEXT",
+    // A peer is 20 bytes and a subnet a text, which are never equal.
+    `CREATE TABLE share (
+      whose ANY PRIMARY KEY,
+      bytes INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID`,
+    `INSERT INTO share (whose, bytes)
+    SELECT owner, sum(bytes) FROM (
+      SELECT owner, sum(bytes) + (SELECT length(bytes) FROM plan WHERE hash = plan_hash) AS bytes
+      FROM fragment WHERE owner IS NOT NULL GROUP BY owner, plan_hash
+    ) GROUP BY owner`,
+    ...SHARED_BY.flatMap(shareTriggers),
+    "DROP INDEX fragment_owner",
+  ],
 ];

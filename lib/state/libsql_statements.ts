@@ -178,7 +178,7 @@ export function putFragment(row: FragmentRow): Statements {
     statement("SELECT 1 FROM plan WHERE hash = ?", row.planHash),
     statement(
       `INSERT INTO fragment (${FRAGMENT_COLUMNS})
-      SELECT hash, ?2, ?3, ?4, ?5, ?6, ?7 FROM plan WHERE hash = ?1
+      SELECT hash, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM plan WHERE hash = ?1
       ON CONFLICT DO NOTHING RETURNING 1`,
       row.planHash,
       row.index,
@@ -187,6 +187,7 @@ export function putFragment(row: FragmentRow): Statements {
       row.bytes,
       row.owner,
       row.storedAtMs,
+      row.subnet,
     ),
   ];
 }
@@ -263,11 +264,11 @@ export function removeFragment(key: FragmentKey): Statements {
 }
 
 /** Of `State.storedBytes`. */
-export function storedBytes(owner: NodeId | undefined): Statement {
-  const sum = "SELECT coalesce(sum(bytes), 0) FROM fragment WHERE owner";
-  return owner === undefined
-    ? statement(`${sum} IS NOT NULL`)
-    : statement(`${sum} = ?`, owner);
+export function storedBytes(whose: NodeId | string | undefined): Statement {
+  const sum = "SELECT coalesce(sum(bytes), 0) FROM share WHERE";
+  return whose === undefined
+    ? statement(`${sum} typeof(whose) = 'blob'`)
+    : statement(`${sum} whose = ?`, whose);
 }
 
 /** Of `State.putPlacements`. */

@@ -1,12 +1,13 @@
 /** State in libSQL, held to the contract in both of its threads; its refusals, limits, a full disk. Takes longer than most: every test makes a database. */
 import { createClient } from "@libsql/client/sqlite3";
-import type { ErrorCode } from "@tesseras/core";
+import { type ErrorCode, nodeId } from "@tesseras/core";
 import { assertEquals, assertRejectsCode } from "@tesseras/testing";
 import { runOnTinyDisk } from "@tesseras/testing/children";
 import { stateContract } from "@tesseras/testing/state";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { openLibsqlState } from "./libsql.ts";
+import { MIGRATIONS } from "./libsql_schema.ts";
 import type { State } from "./state.ts";
 
 const { signal } = new AbortController();
@@ -84,6 +85,40 @@ for (const worker of [false, true]) {
         "unusable",
         /written by a newer version of Tesseras \(schema 999, this one knows \d+\)/,
       );
+    }));
+
+  Deno.test(`shares are counted for what was kept before they were, in ${where}`, () =>
+    withFolder(async (folder) => {
+      const url = pathToFileURL(join(folder, "tesseras.db")).href;
+      const client = createClient({ url });
+      const [ann, ben] = [
+        new Uint8Array(20).fill(1),
+        nodeId(new Uint8Array(20)),
+      ];
+      const fragment = "INSERT INTO fragment VALUES (?, ?, ?, ?, ?, ?, 1)";
+      const args = (plan: number, index: number, owner: Uint8Array | null) => [
+        Uint8Array.of(plan),
+        index,
+        Uint8Array.of(9),
+        Uint8Array.of(8),
+        100,
+        owner,
+      ];
+      await client.batch([
+        ...MIGRATIONS.slice(0, 2).flat(),
+        "PRAGMA user_version = 2",
+        "INSERT INTO plan VALUES (x'01', x'09', x'0000'), (x'02', x'09', x'000000')",
+        { sql: fragment, args: args(1, 0, ann) },
+        { sql: fragment, args: args(1, 1, ann) },
+        { sql: fragment, args: args(2, 0, ann) },
+        { sql: fragment, args: args(2, 1, ben) },
+        { sql: fragment, args: args(2, 2, null) },
+      ]);
+      client.close();
+      await using state = await openLibsqlState({ url, worker }, signal);
+      assertEquals(await state.storedBytes(nodeId(ann), signal), 300 + 2 + 3);
+      assertEquals(await state.storedBytes(ben, signal), 100 + 3);
+      assertEquals(await state.storedBytes(undefined, signal), 400 + 8);
     }));
 
   Deno.test(`a state in ${where} finishes its writes before it closes, and then refuses`, () =>

@@ -8,7 +8,7 @@ import {
   type TesseraId,
   throwIfAborted,
 } from "@tesseras/core";
-import { holdingsOf } from "./memory_holdings.ts";
+import { holdingsOf, storedBytesOf } from "./memory_holdings.ts";
 import { MemoryPointers } from "./memory_pointers.ts";
 import {
   checkFile,
@@ -127,35 +127,26 @@ export class MemoryState implements State {
   }
 
   putPlan(row: PlanRow, signal: AbortSignal): Promise<void> {
-    return step(signal, () => {
-      const key = keyOf(row.hash);
-      if (!this.#plans.has(key)) this.#plans.set(key, copied(row));
-    });
+    return step(signal, () => this.#putPlan(row));
   }
 
   plan(hash: Hash, signal: AbortSignal): Promise<PlanRow | undefined> {
     return step(signal, () => this.#plans.get(keyOf(hash)));
   }
 
-  plansOf(
-    tesseraId: TesseraId,
-    signal: AbortSignal,
-  ): Promise<readonly PlanRow[]> {
+  plansOf(tesseraId: TesseraId, signal: AbortSignal) {
     return step(signal, () => this.#plansOf(tesseraId));
   }
 
-  putFragment(
-    row: FragmentRow,
-    signal: AbortSignal,
-  ): Promise<"stored" | "exists"> {
+  putFragment(row: FragmentRow, signal: AbortSignal) {
+    return step(signal, () => this.#putFragment(row));
+  }
+
+  keepFragment(plan: PlanRow, row: FragmentRow, signal: AbortSignal) {
     return step(signal, () => {
       checkFragment(row);
-      if (!this.#plans.has(keyOf(row.planHash))) throw planAbsent(row);
-      const key = fragmentKey(row);
-      if (this.#fragments.has(key)) return "exists";
-      this.#fragments.set(key, copied(row));
-      this.#refer(row.blob, 1);
-      return "stored";
+      this.#putPlan(plan);
+      return this.#putFragment(row);
     });
   }
 
@@ -211,16 +202,11 @@ export class MemoryState implements State {
     });
   }
 
-  storedBytes(owner: NodeId | undefined, signal: AbortSignal): Promise<number> {
-    return step(signal, () => {
-      let bytes = 0;
-      for (const row of this.#fragments.values()) {
-        if (row.owner === undefined) continue;
-        if (owner !== undefined && compare(row.owner, owner) !== 0) continue;
-        bytes += row.bytes;
-      }
-      return bytes;
-    });
+  storedBytes(whose: NodeId | string | undefined, signal: AbortSignal) {
+    return step(
+      signal,
+      () => storedBytesOf(this.#fragments, this.#plans, whose),
+    );
   }
 
   references(blob: Hash, signal: AbortSignal): Promise<number> {
@@ -347,6 +333,21 @@ export class MemoryState implements State {
 
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
+  }
+
+  #putPlan(row: PlanRow): void {
+    const key = keyOf(row.hash);
+    if (!this.#plans.has(key)) this.#plans.set(key, copied(row));
+  }
+
+  #putFragment(row: FragmentRow): "stored" | "exists" {
+    checkFragment(row);
+    if (!this.#plans.has(keyOf(row.planHash))) throw planAbsent(row);
+    const key = fragmentKey(row);
+    if (this.#fragments.has(key)) return "exists";
+    this.#fragments.set(key, copied(row));
+    this.#refer(row.blob, 1);
+    return "stored";
   }
 
   #plansOf(id: TesseraId): readonly PlanRow[] {

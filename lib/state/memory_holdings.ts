@@ -1,6 +1,6 @@
 /** The holdings of {@link MemoryState}: which plans its fragments are of. */
-import { compare, keyOf } from "@tesseras/core";
-import type { FragmentRow, Holding } from "./rows.ts";
+import { compare, equal, keyOf, type NodeId } from "@tesseras/core";
+import type { FragmentRow, Holding, PlanRow } from "./rows.ts";
 
 /** At most `limit` plans of which something is kept for others, after one, by tessera and plan. */
 export function holdingsOf(
@@ -16,6 +16,28 @@ export function holdingsOf(
     holdings.set(`${keyOf(tesseraId)} ${keyOf(planHash)}`, holding);
   }
   return [...holdings.values()].sort(byPlan).slice(0, limit);
+}
+
+/** Of `State.storedBytes`. */
+export function storedBytesOf(
+  fragments: ReadonlyMap<string, FragmentRow>,
+  plans: ReadonlyMap<string, PlanRow>,
+  whose: NodeId | string | undefined,
+): number {
+  let sum = 0;
+  const counted = new Set<string>();
+  for (const { owner, subnet, planHash, bytes } of fragments.values()) {
+    if (owner === undefined) continue;
+    const isOurs = whose === undefined ||
+      (typeof whose === "string" ? subnet === whose : equal(owner, whose));
+    if (!isOurs) continue;
+    sum += bytes;
+    const plan = keyOf(planHash);
+    const sharer = `${whose === undefined ? keyOf(owner) : ""} ${plan}`;
+    if (!counted.has(sharer)) sum += plans.get(plan)?.bytes.length ?? 0;
+    counted.add(sharer);
+  }
+  return sum;
 }
 
 function byPlan(a: Holding, b: Holding): number {

@@ -17,7 +17,7 @@ export class MemoryPointers {
     return this.#count;
   }
 
-  /** Keeps copies; one replaces another of its key only with a higher sequence. */
+  /** Keeps copies; one replaces another of its key unless its sequence is lower. */
   put(rows: readonly PointerRow[]): void {
     for (const row of rows) checkPointer(row);
     for (const row of rows) {
@@ -25,7 +25,7 @@ export class MemoryPointers {
       const kept = this.#byTessera.get(tessera) ?? new Map();
       this.#byTessera.set(tessera, kept);
       const older: PointerRow | undefined = kept.get(holderKey(row));
-      if (older !== undefined && older.sequence >= row.sequence) continue;
+      if (older !== undefined && older.sequence > row.sequence) continue;
       if (older === undefined) this.#count++;
       kept.set(holderKey(row), copied(row));
     }

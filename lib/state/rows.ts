@@ -74,6 +74,8 @@ export type FragmentRow = FragmentKey & {
   readonly bytes: number;
   /** Who sent it; `undefined` when we staged it ourselves. */
   readonly owner: NodeId | undefined;
+  /** The network it was sent from, for the share of that; `undefined` where subnets say nothing, and for our own. */
+  readonly subnet: string | undefined;
   readonly storedAtMs: number;
 };
 
@@ -98,7 +100,7 @@ export type PointerRow = PointerKey & {
   readonly record: Uint8Array;
   /** The signed node record that tells where its holder is. */
   readonly holderRecord: Uint8Array;
-  /** The network that record is of, for bounds; `undefined` when it names no address. */
+  /** What it counts for in bounds: the network it was brought from, and whether its holder was who brought it. */
   readonly subnet: string | undefined;
   readonly sequence: number;
   readonly expiresAtMs: number;
@@ -140,6 +142,7 @@ export function checkFile(row: FileRow): void {
 export function checkFragment(row: FragmentRow): void {
   checkWhole(row.index, "fragment index");
   checkWhole(row.bytes, "fragment size");
+  if (row.subnet !== undefined) checkText(row.subnet, "subnet");
   checkWhole(row.storedAtMs, "storage time");
 }
 

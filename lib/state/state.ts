@@ -69,6 +69,12 @@ export interface State extends AsyncDisposable {
     row: FragmentRow,
     signal: AbortSignal,
   ): Promise<"stored" | "exists">;
+  /** Remembers a fragment together with its plan: both or neither, so that no plan stays that nobody is charged for. */
+  keepFragment(
+    plan: PlanRow,
+    row: FragmentRow,
+    signal: AbortSignal,
+  ): Promise<"stored" | "exists">;
   /** A fragment, `undefined` when absent. */
   fragment(
     planHash: Hash,
@@ -101,8 +107,14 @@ export interface State extends AsyncDisposable {
     index: number,
     signal: AbortSignal,
   ): Promise<readonly Hash[]>;
-  /** Bytes of the fragments kept for a peer; for all peers together when `undefined`. Our own staged ones never count. */
-  storedBytes(owner: NodeId | undefined, signal: AbortSignal): Promise<number>;
+  /**
+   * Bytes kept for a peer, for all peers of a subnet (a text), or for all there are when `undefined`: their fragments, and
+   * every plan once for each who has a fragment of it here. Our own staged ones never count.
+   */
+  storedBytes(
+    whose: NodeId | string | undefined,
+    signal: AbortSignal,
+  ): Promise<number>;
   /** How many files, manifests and fragments refer to a blob. */
   references(blob: Hash, signal: AbortSignal): Promise<number>;
 
@@ -126,7 +138,7 @@ export interface State extends AsyncDisposable {
   /** Every publication, by tessera. */
   publications(signal: AbortSignal): Promise<readonly PublicationRow[]>;
 
-  /** Keeps provider records; one replaces another of its key only with a higher sequence. */
+  /** Keeps provider records; one replaces another of its key unless its sequence is lower. */
   putPointers(rows: readonly PointerRow[], signal: AbortSignal): Promise<void>;
   /** The provider records of a tessera, expired ones included, by holder and plan. */
   pointers(

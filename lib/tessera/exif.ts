@@ -51,7 +51,12 @@ type Directory = ReadonlyMap<number, Value>;
  */
 export function readExif(head: Uint8Array): Exif {
   const block = exifBlock(head.subarray(0, EXIF_HEAD_BYTES));
-  const tiff = block === undefined ? undefined : Tiff.open(block);
+  return block === undefined ? {} : readExifBlock(block);
+}
+
+/** As {@link readExif}, from Exif itself, as a PNG has it: the structure of directories without a name before it. */
+export function readExifBlock(block: Uint8Array): Exif {
+  const tiff = Tiff.open(block);
   if (tiff === undefined) return {};
   const first = tiff.directory(tiff.uint(4, 4));
   const exif = tiff.directory(tiff.long(first.get(EXIF_DIRECTORY)));

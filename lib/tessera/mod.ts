@@ -12,7 +12,13 @@ export {
   type TesseraInput,
 } from "./compose.ts";
 export { type DecodeText, decodeTexts } from "./decode_texts.ts";
-export { type Exif, EXIF_HEAD_BYTES, type Place, readExif } from "./exif.ts";
+export {
+  type Exif,
+  EXIF_HEAD_BYTES,
+  type Place,
+  readExif,
+  readExifBlock,
+} from "./exif.ts";
 export { checkHeader, foretellPack } from "./foretell.ts";
 export { readHead, type TesseraHead, type TesseraSource } from "./head.ts";
 export {

@@ -89,6 +89,8 @@ export class Child {
       ],
       clearEnv: true,
       env: {
+        // Nobody but the cluster is spoken to: Deno asks its maker for news when it starts.
+        DENO_NO_UPDATE_CHECK: "1",
         ...unconfigured(Deno.env.toObject()),
         TESSERAS_NETWORK_SUBNET_DIVERSITY: "false",
         ...(spec.role === "bootstrap" &&

@@ -7,12 +7,14 @@ import { Child, type ChildInfo, type ChildSpec } from "./child.ts";
 
 export type { ChildInfo };
 
-/** How many of each. */
+/** How many of each, and what all of them are told. */
 export type ClusterShape = {
   readonly bootstrap: number;
   readonly dht: number;
   readonly store: number;
   readonly node: number;
+  /** Settings of every process, as environment variables. */
+  readonly settings?: Readonly<Record<string, string>>;
 };
 
 /** Two entries, one keeper of pointers, eight holders, one full node. */
@@ -191,12 +193,12 @@ function endedEarly({ name, dataDir }: ChildSpec): TesserasError {
 
 function specsOf(
   dir: string,
-  shape: ClusterShape,
+  { settings = {}, ...shape }: ClusterShape,
 ): Omit<ChildSpec, "bootstrap" | "root">[] {
   return (["bootstrap", "dht", "store", "node"] as const).flatMap((role) =>
     Array.from({ length: shape[role] }, (_, at) => {
       const name = `${role}-${at + 1}`;
-      return { name, role, dataDir: join(dir, name) };
+      return { name, role, dataDir: join(dir, name), settings };
     })
   );
 }

@@ -17,7 +17,7 @@ function ask(from: Citizen, to: Citizen) {
   return from.node.peers.ask(to.node.record(), ping, {}, never);
 }
 
-Deno.test("a first question takes three round trips, and the next over the same connection one", async () => {
+Deno.test("a first question takes two round trips, and the next over the same connection one", async () => {
   await using city = new City({ seed: 1, lossRate: 0 });
   const [one, other] = await pair(city);
   const names = [one, other].map(({ host: { address } }) =>
@@ -31,7 +31,7 @@ Deno.test("a first question takes three round trips, and the next over the same 
     took.push((city.clock.monotonicMs() - beganMs) / tripMs);
   }
   // A packet may take a tenth longer than the map says.
-  assertTrue(took[0]! >= 3 && took[0]! <= 3.3, `${took[0]} round trips`);
+  assertTrue(took[0]! >= 2 && took[0]! <= 2.2, `${took[0]} round trips`);
   assertTrue(took[1]! >= 1 && took[1]! <= 1.1, `${took[1]} round trips`);
   assertEquals(city.net.traffic.handshakeCount, 1);
   // The other end uses the connection, too.

@@ -259,7 +259,7 @@ export class MessagePeers implements PeerNet {
   }
 
   /**
-   * Two round trips: the connection, then the challenge. The proof travels with the first request.
+   * One round trip: the challenge comes with the connection, and the proof travels with the first request.
    *
    * @param expected whose key must answer there; anybody's when `undefined`
    */
@@ -290,7 +290,7 @@ export class MessagePeers implements PeerNet {
     });
   }
 
-  /** The answerer's half: its flight, the dialer's, and the challenge. */
+  /** The answerer's half: its flight, with the challenge. */
   #welcome(dialer: MessagePeers, done: (isMet: boolean) => void): void {
     const bytes = ACCEPT_BYTES + CHALLENGE_BYTES + this.record().bytes.length;
     const tripMs = this.#net.delayMs({
@@ -300,7 +300,7 @@ export class MessagePeers implements PeerNet {
       bytes,
     });
     if (tripMs === undefined) return;
-    this.#net.clock.after(3 * tripMs, () => {
+    this.#net.clock.after(tripMs, () => {
       if (dialer.#isDown) return;
       done(!this.#isDown);
     });

@@ -90,7 +90,7 @@ const CREATE_OPTIONS: readonly OptionSpec[] = [
   {
     name: "no-location",
     help:
-      "Keep no coordinates: they are left out of our copy of each photograph; your own files stay as they are",
+      "Keep no coordinates: they are left out of our copy of each JPEG and PNG; your own files stay as they are",
   },
 ];
 
@@ -114,7 +114,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: CREATE_OPTIONS,
     notes:
       `Kept are .jpg, .jpeg, .png, .wav, .webm and .txt files, up to 1 GB together. Anything else is left out, and you are told which and why.
-A .txt becomes a reflection, everything else a moment. Dates and places come from the photographs themselves.`,
+A .txt becomes a reflection, everything else a moment. Dates and places come from the photographs themselves (JPEG and PNG).
+With --no-location coordinates are overwritten wherever Exif or XMP has them. Sound and film are kept as they are: you are told of a .wav with notes in it and of a .webm with a tag for a place, which may say where it was made.`,
   },
   {
     name: "list",

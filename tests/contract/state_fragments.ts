@@ -25,7 +25,8 @@ export const fragmentClaims: Claims = {
   "gives back a fragment, and stores it once": async (s, rows) => {
     const plan = rows.plan();
     await s.putPlan(plan, signal);
-    const row = rows.fragment(plan, { index: 71 });
+    const subnet = "192.0.2.0/24";
+    const row = rows.fragment(plan, { index: 71, subnet });
     assertEquals(await s.putFragment(row, signal), "stored");
     assertEquals(
       await s.putFragment({ ...row, bytes: 1, owner: undefined }, signal),
@@ -107,10 +108,57 @@ export const fragmentClaims: Claims = {
         signal,
       );
     }
-    assertEquals(await s.storedBytes(ann, signal), 101);
-    assertEquals(await s.storedBytes(ben, signal), 10);
+    // The plan has 50, once for each who has something of it.
+    assertEquals(await s.storedBytes(ann, signal), 101 + 50);
+    assertEquals(await s.storedBytes(ben, signal), 10 + 50);
     assertEquals(await s.storedBytes(rows.node(), signal), 0);
-    assertEquals(await s.storedBytes(undefined, signal), 111);
+    assertEquals(await s.storedBytes(undefined, signal), 111 + 100);
+  },
+
+  "counts the bytes of every subnet, a plan once, and gives them back": async (
+    s,
+    rows,
+  ) => {
+    const [here, there] = ["192.0.2.0/24", "2001:db8:1::/48"];
+    const plans = [rows.plan(), rows.plan()];
+    const bytesOf = async () => [
+      await s.storedBytes(here, signal),
+      await s.storedBytes(there, signal),
+    ];
+    for (const plan of plans) {
+      await s.putPlan(plan, signal);
+      for (const [index, subnet] of [here, here, there, undefined].entries()) {
+        const bytes = 10 ** index;
+        await s.putFragment(
+          rows.fragment(plan, { index, subnet, bytes }),
+          signal,
+        );
+      }
+      // What is here already counts nothing.
+      await s.putFragment(rows.fragment(plan, { subnet: there }), signal);
+    }
+    assertEquals(await bytesOf(), [2 * (11 + 50), 2 * (100 + 50)]);
+    const [plan] = plans;
+    await s.removeFragment(plan!.hash, 0, signal);
+    await s.removeFragment(plan!.hash, 0, signal);
+    assertEquals(await bytesOf(), [61 + 10 + 50, 300]);
+    await s.removeFragment(plan!.hash, 1, signal);
+    await s.removeFragment(plan!.hash, 2, signal);
+    assertEquals(await bytesOf(), [61, 150]);
+  },
+
+  "keeps a fragment with its plan, or neither": async (s, rows) => {
+    const plan = rows.plan();
+    const row = rows.fragment(plan);
+    await assertRejectsCode(
+      s.keepFragment(plan, { ...row, bytes: -1 }, signal),
+      "malformed",
+    );
+    assertEquals(await s.plan(plan.hash, signal), undefined);
+    assertEquals(await s.keepFragment(plan, row, signal), "stored");
+    assertEquals(await s.keepFragment(plan, row, signal), "exists");
+    assertEquals(await s.plan(plan.hash, signal), plan);
+    assertEquals(await s.storedBytes(row.owner, signal), 150);
   },
 
   "releases a fragment's blob with its last reference, and its plan with its last fragment":

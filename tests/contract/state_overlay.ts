@@ -7,12 +7,14 @@ const { signal } = new AbortController();
 
 /** What is claimed about provider records. */
 export const pointerClaims: Claims = {
-  "replaces a pointer only by a higher sequence": async (s, rows) => {
+  "replaces a pointer by none of a lower sequence": async (s, rows) => {
     const row = rows.pointer({ sequence: 5 });
     await s.putPointers([row, rows.pointer()], signal);
     await s.putPointers([{ ...row, sequence: 4, expiresAtMs: 9 }], signal);
-    await s.putPointers([{ ...row, record: rows.bytes(3) }], signal);
     assertEquals(await s.pointers(row.tesseraId, signal), [row]);
+    const beside = { ...row, holderRecord: rows.bytes(3) };
+    await s.putPointers([beside], signal);
+    assertEquals(await s.pointers(row.tesseraId, signal), [beside]);
     const next = { ...row, sequence: 6, record: rows.bytes(3) };
     await s.putPointers([next], signal);
     assertEquals(await s.pointers(row.tesseraId, signal), [next]);

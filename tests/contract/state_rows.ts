@@ -80,6 +80,7 @@ export class Rows {
       blob: this.hash(),
       bytes: 100,
       owner: this.node(),
+      subnet: undefined,
       storedAtMs: 5,
       ...given,
     };

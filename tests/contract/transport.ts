@@ -20,6 +20,7 @@ import {
 import { CLOSED_REFUSED, type Connection, type Stream } from "@tesseras/net";
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import { transportEndings } from "./transport_endings.ts";
+import { transportGreeting } from "./transport_greeting.ts";
 import {
   ANNA,
   BERT,
@@ -43,6 +44,7 @@ export function transportContract(
 ): void {
   const claims = {
     ...dialling,
+    ...transportGreeting,
     ...streaming,
     ...pushingBack,
     ...transportEndings,

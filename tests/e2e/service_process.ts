@@ -58,6 +58,11 @@ export class Program implements AsyncDisposable {
         ...Object.fromEntries(inherited),
         // Tests run side by side on one machine.
         TESSERAS_BOOTSTRAP_DIRECTORY_ADDR: "",
+        // Nobody is asked but whom a test names.
+        DENO_NO_UPDATE_CHECK: "1",
+        TESSERAS_BOOTSTRAP_HARDCODED: "",
+        TESSERAS_BOOTSTRAP_DNS_DOMAIN: "",
+        TESSERAS_NETWORK_ENABLE_MDNS: "false",
         ...env,
       },
       stdin: "piped",

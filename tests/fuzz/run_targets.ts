@@ -93,7 +93,7 @@ function rowTargets(): readonly FuzzTarget[] {
     readTessera: [hash, 1, 2, "A title", "public", 3, 4, 5, "created", hash],
     readFile: ["memories/a/media.jpg", hash, 77],
     readPlan: [hash, hash, new Uint8Array(9)],
-    readFragment: [hash, 3, hash, hash, 1000, id, 4],
+    readFragment: [hash, 3, hash, hash, 1000, id, 4, "192.0.2.0/24"],
     readHolding: [hash, hash],
     readPlacement: [hash, 3, id, new Uint8Array(9), 5],
     readPublication: [hash, hash, "publishing", 6],

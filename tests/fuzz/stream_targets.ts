@@ -8,18 +8,26 @@ import {
   looksLike,
   readExif,
 } from "@tesseras/tessera";
+import { exifBlock, png } from "@tesseras/testing/archive";
 import { loadVectors } from "@tesseras/testing/vectors";
 import tars from "@tesseras/vectors/tars.json" with { type: "json" };
+import { deflateSync } from "node:zlib";
 import { removePlaces } from "../../lib/archive/places.ts";
+import { PngPassage } from "../../lib/archive/png_passage.ts";
 import { applySample } from "../vectors/tessera_samples.ts";
 import type { FuzzTarget } from "./target.ts";
 
 const never = new AbortController().signal;
 const GARDEN = new URL("../samples/family_sunday/garden.jpg", import.meta.url);
+const DRAWING = new URL(
+  "../samples/family_sunday/drawing_lia.png",
+  import.meta.url,
+);
 
 /** The targets, with the vectors and a real photograph as corpus. */
 export async function streamTargets(): Promise<readonly FuzzTarget[]> {
   const photograph = (await Deno.readFile(GARDEN)).slice(0, 4_096);
+  const picture = (await Deno.readFile(DRAWING)).slice(0, 2_048);
   const { valid, invalid } = await loadVectors("messages");
   const frames = [...valid, ...invalid].map(({ hex }) =>
     Uint8Array.fromHex(hex)
@@ -56,6 +64,21 @@ export async function streamTargets(): Promise<readonly FuzzTarget[]> {
       return bytes;
     },
   }, {
+    name: "archive/PngPassage",
+    corpus: [picture, pngWithPlaces()],
+    refuses: ["unusable"],
+    isExact: true,
+    // A text that unpacks to 4 MiB is looked at, and is what somebody may send in 4 KiB.
+    allocatedPerByte: 16 * 1_024,
+    rewrite(bytes) {
+      const without = passPng(bytes, false);
+      const told = passPng(without.bytes, true).place;
+      if (told !== "none" || without.bytes.length !== bytes.length) {
+        throw new RangeError(`place ${told}, ${without.bytes.length} bytes`);
+      }
+      return passPng(bytes, true).bytes;
+    },
+  }, {
     name: "archive/removePlaces",
     corpus: [photograph],
     refuses: [],
@@ -72,6 +95,34 @@ export async function streamTargets(): Promise<readonly FuzzTarget[]> {
       return bytes;
     },
   }];
+}
+
+/** A PNG after its way into the store, in pieces of 1 to 64 bytes, and what became of its place. */
+function passPng(bytes: Uint8Array, keepPlaces: boolean) {
+  const passage = new PngPassage("fuzzed", { keepPlaces });
+  const passed: Uint8Array[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const piece = bytes.slice(at, at + 1 + (at * 7 & 63));
+    at += piece.length;
+    for (const part of passage.pass(piece)) passed.push(part.slice());
+  }
+  for (const part of passage.end()) passed.push(part.slice());
+  return { bytes: concat(passed), place: passage.seen().place };
+}
+
+/** Exif, XMP and a packed profile, each with a place. */
+function pngWithPlaces(): Uint8Array {
+  const xmp = '<x exif:GPSLatitude="48,30.0N" exif:GPSLongitude="9,0E"/>';
+  return png([["eXIf", exifBlock()]], [
+    ["iTXt", utf8(`XML:com.adobe.xmp\0\0\0\0\0${xmp}`)],
+    [
+      "zTXt",
+      concat([
+        utf8("Raw profile type exif\0\0"),
+        deflateSync(utf8(`\nexif\n 300\n${exifBlock().toHex()}`)),
+      ]),
+    ],
+  ]);
 }
 
 /** Every message of a stream that comes in pieces of 1 to 64 bytes, framed again. */
