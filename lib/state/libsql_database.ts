@@ -221,25 +221,44 @@ function valueOf(value: ResultSet["rows"][number][number]): SqlValue {
   return typeof value === "number" ? BigInt(value) : value;
 }
 
-/** An empty file is a valid empty database; SQLite gives its companions the same mode. */
+/**
+ * An empty file is a valid empty database; SQLite gives its companions the same mode. One that is there is not opened: closing it
+ * again would release every lock this process has on it (fcntl(2), "Advisory record locking"), those of a connection that was
+ * closed and not yet collected too, and another process could then take the log away from under the next connection.
+ */
 async function createFile(path: string): Promise<void> {
   const folder = dirname(path);
   try {
     await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
-    // Appending truncates nothing when another process was faster.
-    using file = await Deno.open(path, {
-      create: true,
-      append: true,
-      mode: 0o600,
-    });
+    if (!await isPresent(path)) await createEmpty(path);
     // SQLite syncs its own folder, but not that folder's name.
-    if ((await file.stat()).size === 0) await syncFolder(dirname(folder));
+    if ((await Deno.stat(path)).size === 0) await syncFolder(dirname(folder));
   } catch (cause) {
     throw new TesserasError(
       "unusable",
       `Cannot create database ${path}: ${messageOf(cause)}`,
       { cause },
     );
+  }
+}
+
+async function createEmpty(path: string): Promise<void> {
+  try {
+    const options = { write: true, createNew: true, mode: 0o600 };
+    (await Deno.open(path, options)).close();
+  } catch (error) {
+    // Another process was faster.
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  }
+}
+
+async function isPresent(path: string): Promise<boolean> {
+  try {
+    await Deno.lstat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 
@@ -274,7 +293,7 @@ function toTesserasError(error: unknown, path: string): unknown {
     case "SQLITE_PERM":
     case "SQLITE_READONLY":
     case "SQLITE_IOERR":
-      return tell("unusable", error.message);
+      return tell("unusable", `${error.message} (${error.extendedCode})`);
     default:
       return error;
   }
