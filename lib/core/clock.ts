@@ -82,6 +82,9 @@ type Timer = {
   callback: (() => void) | undefined;
 };
 
+/** Timers that fire at one instant, beyond which something sets timers that time never gets past. */
+const STILL_MAX = 1_000_000;
+
 /** Cancelled timers are swept when they are this many and more than half of all: most deadlines are met. */
 const CANCELLED_MIN = 64;
 
@@ -96,6 +99,8 @@ export class VirtualClock implements Clock {
   #order = 0;
   #heap: Timer[] = [];
   #cancelledCount = 0;
+  /** Timers fired since time last moved. */
+  #stillCount = 0;
   readonly #clock: Clock;
 
   /** @param startMs what {@link nowMs} says at first, in Unix milliseconds */
@@ -198,6 +203,11 @@ export class VirtualClock implements Clock {
         continue;
       }
       next.callback = undefined;
+      this.#stillCount = next.atMs > this.#nowMs ? 0 : this.#stillCount + 1;
+      assert(
+        this.#stillCount <= STILL_MAX,
+        `time stands still: ${STILL_MAX} timers fired at one instant`,
+      );
       this.#nowMs = Math.max(this.#nowMs, next.atMs);
       callback();
       return true;

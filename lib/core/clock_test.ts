@@ -85,6 +85,16 @@ Deno.test("run() gives what the promise gives, and fails where no timer can help
   }
 });
 
+// A million timers: some seconds.
+Deno.test("a clock that no longer moves is noticed", async () => {
+  const clock = new VirtualClock();
+  const forever = async (): Promise<void> => {
+    for (;;) await clock.sleep(0, never);
+  };
+  const said = await clock.run(forever()).catch(String);
+  assertTrue(/time stands still/.test(String(said)), String(said));
+});
+
 Deno.test("cancelled timers do not pile up until their time comes", () => {
   const clock = new VirtualClock();
   for (let i = 0; i < 10_000; i++) {

@@ -231,7 +231,11 @@ class Search {
     const { lateMs } = this.#node.pace;
     const leftMs = this.#lastLateMs + lateMs - this.#clock.monotonicMs();
     if (leftMs <= 0) return this.#over.resolve();
-    const alarm = this.#clock.deadline(leftMs, this.#tasks.signal);
+    // Whole, or so little could be left that the clock would stand still over it.
+    const alarm = this.#clock.deadline(
+      Math.ceil(leftMs),
+      this.#tasks.signal,
+    );
     this.#patience = alarm;
     alarm.signal.addEventListener("abort", () => {
       alarm[Symbol.dispose]();

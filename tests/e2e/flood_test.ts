@@ -144,7 +144,7 @@ type Victim = Awaited<ReturnType<typeof openNode>>;
 /** One who floods from one address. The connections of its identities do not wait for each other. */
 class Flooder implements AsyncDisposable {
   overloadedCount = 0;
-  /** Answers that were none, and connections that ended: nobody may count those as shed. */
+  /** Answers that were none, and connections that ended after they were let in: nobody may count those as shed. */
   lostCount = 0;
   readonly #transport: Transport;
   readonly #tactic: Tactic;
@@ -207,6 +207,8 @@ class Flooder implements AsyncDisposable {
     signer: NodeSigner,
     isOver: () => boolean,
   ): Promise<void> {
+    // Questions travel right behind the proof: whether there is a place, the first answer or the end tells.
+    let isIn = false;
     const lane = async (): Promise<void> => {
       while (!isOver()) {
         const request = this.#request(signer);
@@ -215,12 +217,14 @@ class Flooder implements AsyncDisposable {
         } catch (error) {
           if (codeOf(error) === "overloaded") {
             this.overloadedCount++;
+            isIn = true;
             continue;
           }
           if (codeOf(error) === undefined) throw error;
-          this.lostCount++;
+          if (isIn) this.lostCount++;
           return;
         }
+        isIn = true;
       }
     };
     await Promise.all([lane(), lane()]);
