@@ -48,6 +48,7 @@ export async function openKvDirectory(
   parts: KvDirectoryParts,
   signal: AbortSignal,
 ): Promise<Directory> {
+  throwIfAborted(signal);
   using deadline = parts.clock.deadline(ANSWER_MS, signal);
   try {
     const opening = Deno.openKv(target);
