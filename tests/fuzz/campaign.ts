@@ -99,7 +99,8 @@ export async function judge(
   input: Uint8Array,
 ): Promise<Outcome> {
   const perByte = target.allocatedPerByte ?? ALLOCATED_PER_BYTE;
-  const allocatedMax = ALLOCATED_BYTES + perByte * input.length;
+  const atLeast = target.allocatedBytes ?? ALLOCATED_BYTES;
+  const allocatedMax = atLeast + perByte * input.length;
   for (let count = 1;; count++) {
     const startBytes = allocatedNow();
     const outcome = await judgeOnce(target, input);

@@ -18,6 +18,8 @@ export type FuzzTarget = {
   readonly rewrite: (bytes: Uint8Array) => Uint8Array | Promise<Uint8Array>;
   /** Bytes of memory that reading and writing may take for one of input; {@link ALLOCATED_PER_BYTE} unless given. */
   readonly allocatedPerByte?: number;
+  /** Bytes of memory that it may take whatever the input; {@link ALLOCATED_BYTES} unless given. */
+  readonly allocatedBytes?: number;
 };
 
 /** What reading may take whatever the input: errors with their stacks, and what the engine compiles meanwhile. */
