@@ -149,9 +149,9 @@ async function openKept(
   const identity = await loadOrMintNode(paths, pow_bits, runtime, signal);
   const blobs = stack.use(await openDiskBlobs(paths.blobs, signal));
   const url = pathToFileURL(paths.database).href;
-  const state = stack.use(
-    await openLibsqlState({ url, worker: true }, signal),
-  );
+  // A mere entry writes its peers down now and then: a thread for that is 15 MB that a small machine lacks.
+  const worker = roles.some((role) => role !== "bootstrap");
+  const state = stack.use(await openLibsqlState({ url, worker }, signal));
   const directory = roles.includes("bootstrap")
     ? stack.use(await openDirectory(config, paths, runtime, signal))
     : undefined;

@@ -22,11 +22,10 @@ import {
 import {
   type Database,
   databasePath,
-  openDatabase,
   type SqlResults,
   type SqlRow,
   type Statement,
-} from "./libsql_database.ts";
+} from "./sql.ts";
 import * as overlay from "./libsql_overlay_statements.ts";
 import * as kept from "./libsql_statements.ts";
 import { openThread } from "./libsql_thread.ts";
@@ -73,11 +72,10 @@ export async function openLibsqlState(
   signal: AbortSignal,
 ): Promise<State> {
   const path = databasePath(options.url);
-  return new LibsqlState(
-    options.worker
-      ? await openThread(path, signal)
-      : await openDatabase(path, signal),
-  );
+  if (options.worker) return new LibsqlState(await openThread(path, signal));
+  // Loaded here alone: beside a thread it would lie in memory twice.
+  const { openDatabase } = await import("./libsql_database.ts");
+  return new LibsqlState(await openDatabase(path, signal));
 }
 
 class LibsqlState implements State {

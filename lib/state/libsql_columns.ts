@@ -1,6 +1,6 @@
 /** Between rows and columns: what is bound to a statement, and what comes out of one. */
 import { hash, nodeId, tesseraId, TesserasError, toHex } from "@tesseras/core";
-import type { SqlRow, SqlValue, Statement } from "./libsql_database.ts";
+import type { SqlRow, SqlValue, Statement } from "./sql.ts";
 import {
   type FileRow,
   type FragmentRow,

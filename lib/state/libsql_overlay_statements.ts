@@ -6,7 +6,7 @@ import {
   POINTER_COLUMNS,
   statement,
 } from "./libsql_columns.ts";
-import type { Statement } from "./libsql_database.ts";
+import type { Statement } from "./sql.ts";
 import { NOTHING, type Statements } from "./libsql_statements.ts";
 import type { PeerRow, PointerKey, PointerRow } from "./rows.ts";
 

@@ -17,7 +17,7 @@ import {
   statement,
   TESSERA_COLUMNS,
 } from "./libsql_columns.ts";
-import type { Statement } from "./libsql_database.ts";
+import type { Statement } from "./sql.ts";
 import {
   type FileRow,
   type FragmentKey,

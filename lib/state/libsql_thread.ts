@@ -6,12 +6,7 @@ import {
   TesserasError,
   throwIfAborted,
 } from "@tesseras/core";
-import type {
-  Database,
-  SqlResults,
-  SqlRow,
-  Statement,
-} from "./libsql_database.ts";
+import type { Database, SqlResults, SqlRow, Statement } from "./sql.ts";
 
 /** Calls that may wait for the thread; at 0.2 ms each a caller beyond them would wait for about a second. */
 const CALLS_WAITING_MAX = 4_096;

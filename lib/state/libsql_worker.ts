@@ -1,12 +1,9 @@
 /// <reference lib="deno.worker" />
 /** The thread that owns the database: opens it when told, answers one call after the other, and ends when closed. */
 import { assert, codeOf, messageOf } from "@tesseras/core";
-import {
-  type Database,
-  openDatabase,
-  type SqlResults,
-} from "./libsql_database.ts";
+import { openDatabase } from "./libsql_database.ts";
 import type { ThreadAnswer, ThreadRequest } from "./libsql_thread.ts";
+import type { Database, SqlResults } from "./sql.ts";
 
 /** Nobody cancels in here: whoever asked has stopped waiting, and what was asked for runs to its end. */
 const { signal } = new AbortController();
