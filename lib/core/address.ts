@@ -63,14 +63,14 @@ export function canonicalIp(text: string): string | undefined {
 
 /** The network an address belongs to for diversity rules: /24 of IPv4, /48 of IPv6. Takes what {@link canonicalIp} gives. */
 export function subnetOf(ip: string): string {
-  if (isIPv4(ip)) return ip.split(".").slice(0, 3).join(".") + ".0/24";
+  if (!ip.includes(":")) return ip.slice(0, ip.lastIndexOf(".")) + ".0/24";
   const groups = ipv6Groups(ip).slice(0, 3);
   return groups.map((g) => g.toString(16)).join(":") + "::/48";
 }
 
 /** The network one machine or household answers for: the address itself for IPv4, the /64 for IPv6, whose owner has 2^64 addresses. Takes what {@link canonicalIp} gives. */
 export function hostNetworkOf(ip: string): string {
-  if (isIPv4(ip)) return ip;
+  if (!ip.includes(":")) return ip;
   const groups = ipv6Groups(ip).slice(0, 4);
   return groups.map((g) => g.toString(16)).join(":") + "::/64";
 }

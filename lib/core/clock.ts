@@ -1,6 +1,7 @@
 /** Time as a port: the system's for real, a virtual one that a simulation moves. */
 import { setImmediate } from "node:timers";
 import { abortError, assert, TesserasError } from "./error.ts";
+import { type Timer, TimerHeap } from "./timer_heap.ts";
 
 /** A clock and its alarm. */
 export interface Clock {
@@ -75,13 +76,6 @@ function deadline(alarm: Alarm, ms: number, parent: AbortSignal): Deadline {
   };
 }
 
-type Timer = {
-  readonly atMs: number;
-  readonly order: number;
-  /** `undefined` once it fired or was cancelled, so that a long alarm keeps nothing alive. */
-  callback: (() => void) | undefined;
-};
-
 /** Timers that fire at one instant, beyond which something sets timers that time never gets past. */
 const STILL_MAX = 1_000_000;
 
@@ -97,7 +91,7 @@ export class VirtualClock implements Clock {
   #nowMs: number;
   readonly #startMs: number;
   #order = 0;
-  #heap: Timer[] = [];
+  readonly #heap = new TimerHeap();
   #cancelledCount = 0;
   /** Timers fired since time last moved. */
   #stillCount = 0;
@@ -138,7 +132,7 @@ export class VirtualClock implements Clock {
 
   /** How many timers wait, with those whose cancellation has not been swept yet. */
   get timerCount(): number {
-    return this.#heap.length;
+    return this.#heap.size;
   }
 
   /** Moves time until the promise settles, and returns what it gives. Fails when nothing is left to happen. */
@@ -148,33 +142,26 @@ export class VirtualClock implements Clock {
       settled = true;
     };
     promise.then(mark, mark);
-    await reactions();
-    while (!settled) {
-      assert(
-        this.#fireNext(Number.MAX_VALUE),
-        "the simulation waits for something that no timer will bring",
-      );
-      await reactions();
-    }
+    await this.#fire(Number.MAX_VALUE, () => settled);
+    assert(
+      settled,
+      "the simulation waits for something that no timer will bring",
+    );
     return await promise;
   }
 
   /** Moves time by `ms`, firing what falls due. */
   async advance(ms: number): Promise<void> {
     const untilMs = this.#nowMs + ms;
-    await reactions();
-    while (this.#fireNext(untilMs)) await reactions();
+    await this.#fire(untilMs, () => false);
     this.#nowMs = untilMs;
   }
 
   #after(ms: number, callback: () => void): () => void {
-    const timer: Timer = {
-      atMs: this.#nowMs + Math.max(0, ms),
-      order: this.#order++,
-      callback,
-    };
-    assert(!Number.isNaN(timer.atMs), "a timer knows when it is due");
-    push(this.#heap, timer);
+    const dueMs = this.#nowMs + Math.max(0, ms);
+    assert(!Number.isNaN(dueMs), "a timer knows when it is due");
+    const timer: Timer = { order: this.#order++, callback };
+    this.#heap.push(timer, dueMs);
     return () => {
       if (timer.callback === undefined) return;
       timer.callback = undefined;
@@ -185,69 +172,45 @@ export class VirtualClock implements Clock {
 
   #sweep(): void {
     if (this.#cancelledCount < CANCELLED_MIN) return;
-    if (2 * this.#cancelledCount <= this.#heap.length) return;
-    const left = this.#heap.filter((timer) => timer.callback !== undefined);
-    // A sorted array is a heap.
-    this.#heap = left.sort((a, b) => before(a, b) ? -1 : 1);
+    if (2 * this.#cancelledCount <= this.#heap.size) return;
+    this.#heap.sweep();
     this.#cancelledCount = 0;
+  }
+
+  /** Fires what falls due, one timer in a turn of the event loop: then every promise reaction that is possible has run. */
+  #fire(untilMs: number, isOver: () => boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const turn = (): void => {
+        try {
+          if (isOver() || !this.#fireNext(untilMs)) resolve();
+          else setImmediate(turn);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      setImmediate(turn);
+    });
   }
 
   #fireNext(untilMs: number): boolean {
     for (;;) {
-      const next = this.#heap[0];
-      if (next === undefined || next.atMs > untilMs) return false;
-      pop(this.#heap);
+      const dueMs = this.#heap.nextMs;
+      const next = dueMs <= untilMs ? this.#heap.pop() : undefined;
+      if (next === undefined) return false;
       const { callback } = next;
       if (callback === undefined) {
         this.#cancelledCount--;
         continue;
       }
       next.callback = undefined;
-      this.#stillCount = next.atMs > this.#nowMs ? 0 : this.#stillCount + 1;
+      this.#stillCount = dueMs > this.#nowMs ? 0 : this.#stillCount + 1;
       assert(
         this.#stillCount <= STILL_MAX,
         `time stands still: ${STILL_MAX} timers fired at one instant`,
       );
-      this.#nowMs = Math.max(this.#nowMs, next.atMs);
+      this.#nowMs = Math.max(this.#nowMs, dueMs);
       callback();
       return true;
     }
-  }
-}
-
-/** Resolves when every promise reaction that is already possible has run. */
-function reactions(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
-
-function before(a: Timer, b: Timer): boolean {
-  return a.atMs < b.atMs || (a.atMs === b.atMs && a.order < b.order);
-}
-
-function push(heap: Timer[], timer: Timer): void {
-  let at = heap.push(timer) - 1;
-  while (at > 0) {
-    const parent = (at - 1) >> 1;
-    if (!before(heap[at]!, heap[parent]!)) return;
-    [heap[at], heap[parent]] = [heap[parent]!, heap[at]!];
-    at = parent;
-  }
-}
-
-function pop(heap: Timer[]): void {
-  const last = heap.pop()!;
-  if (heap.length === 0) return;
-  heap[0] = last;
-  let at = 0;
-  for (;;) {
-    let least = at;
-    for (const child of [2 * at + 1, 2 * at + 2]) {
-      if (child < heap.length && before(heap[child]!, heap[least]!)) {
-        least = child;
-      }
-    }
-    if (least === at) return;
-    [heap[at], heap[least]] = [heap[least]!, heap[at]!];
-    at = least;
   }
 }

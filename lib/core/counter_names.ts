@@ -12,7 +12,9 @@ export const DROPS = {
   /** Who may come in, and how much they may ask. */
   admission: {
     "quic.bad_client":
-      "Inbound connections refused because their first packet asked for another protocol or could not be used",
+      "Inbound connections refused because their first packet could not be used",
+    "quic.other_network":
+      "Inbound connections refused because they were meant for another network or protocol",
     "quic.half_open_refused":
       "Inbound connections refused because too many handshakes were under way",
     "quic.admission_refused": "Inbound connections that admission turned away",
@@ -26,6 +28,8 @@ export const DROPS = {
       "Inbound connections dropped because the node holds as many as it may",
     "admission.address_full":
       "Inbound connections dropped because their address holds as many as it may",
+    "admission.subnet_full":
+      "Inbound connections dropped because their subnet holds as many as it may",
     "admission.address_handshake_rate":
       "Inbound connections dropped because their address opened them faster than one may",
     "admission.handshake_rate":
@@ -89,6 +93,8 @@ export const DROPS = {
     "peers.silent_closed":
       "Connections closed because what was asked on them met nothing but silence",
     "quic.dial_failed": "Dials that did not connect",
+    "quic.dialled_other_network":
+      "Dials that met a node of another network or of another version",
     "peers.first_contact_failed":
       "Addresses at which nobody said who answers there",
     "rpc.failed": "Requests sent that did not get the answer they asked for",
@@ -193,13 +199,39 @@ export const DROPS = {
       "Fragments refused because all peers of the sender's subnet together have their share here",
     "fragment.refused_space":
       "Fragments refused because the disk must keep some space free",
+    "fragment.refused_store_full":
+      "Fragments refused because all others have what this node gives them",
     "fragment.twice": "Fragments that came twice at once and were kept once",
     "fragment.absent": "Fragments we signed for whose bytes are gone",
     "fragment.corrupt":
       "Fragments we signed for whose bytes are not what they were",
+    "plan.not_written":
+      "Tries to keep plans beside their fragments that the disk did not let through",
     "publish.placement_unreadable":
       "Remembered places of fragments that could not be read and were left out",
     "publish.holder_failed": "Holders given up while publishing",
+    "publish.holder_silent":
+      "Holders of an earlier try that did not vouch for what they had taken, so that it was offered anew",
+    "publish.retry_failed":
+      "Publications tried again by the node itself that came to nothing",
+    "care.cut_off": "Looks at a tessera during which nobody at all was heard",
+    "care.failed": "Looks at a tessera that broke off",
+    "care.holders_left":
+      "Holders of a tessera not asked because there were too many",
+    "care.losses": "Fragments found to be kept by a holder no more",
+    "care.lost":
+      "Tesseras of which fewer fragments are left anywhere than it takes",
+    "repair.failed": "Repairs that came to nothing",
+    "repair.nobody":
+      "Repairs put off because there was nobody to take anything",
+    "repair.put_off":
+      "Repairs left to the next in turn because too many waited here",
+    "repair.own_unreadable":
+      "Fragments on this disk that a repair could not use",
+    "fragment.refused_deficit":
+      "Fragments refused because their sender owes as much as it may",
+    "fragment.repair_misfit":
+      "Fragments refused because who sent them as a holder could not show to be one",
     "publish.misfit":
       "Holders that signed for something else than what they were sent",
     "fetch.plans_left":
@@ -210,6 +242,15 @@ export const DROPS = {
     "fetch.fragment_failed":
       "Fragments that did not arrive whole from a holder that promised them",
     "fetch.holder_dropped": "Holders no longer asked during a fetch",
+    "attest.misfit":
+      "Words of holders on what they keep that were forged, stale, unreadable or about something else",
+    "audit.failed":
+      "Audits of holders that had not the fragment they signed for",
+    "audit.unanswered": "Audits of holders that proved nothing, in either way",
+    "tombstone.forged":
+      "Tombstones refused because somebody else signed what they would remove",
+    "tombstone.unheard":
+      "Holders that could not be told, or would not hear, of a tombstone of ours",
     "fetch.trickler_dropped":
       "Transfers given up because faster holders had what was needed",
   },
@@ -224,6 +265,7 @@ export const DROPS = {
       "Readers of the directory page told to come back because there was none",
     "directory.failed":
       "Readers of the directory page that met an error nobody foresaw",
+    "tombstone.round_failed": "Times telling holders of tombstones broke off",
     "archive.cleanup_failed":
       "Unfinished imports whose files could not be removed",
     "sweep.failed": "Sweeps for bytes nobody needs that broke off",
@@ -260,11 +302,23 @@ export const EVENTS = {
   "request.put_fragment": "Requests to keep a fragment",
   "request.get_fragment": "Requests for bytes of a fragment",
   "request.get_plan": "Requests for a plan",
+  "request.attest": "Requests for what is kept of a plan",
+  "request.audit": "Requests to prove that a fragment is kept",
+  "request.forget": "Requests to forget a tessera",
   "table.reunited":
     "Peers removed for their silence that answered again when they were asked",
   "lookup.done": "Lookups that ended",
   "region.explored": "Systematic looks at a region of the space of ids",
   "announce.done": "Announcements that somebody took",
+  "care.looks": "Looks at a tessera to see who keeps it",
+  "care.scrubbed": "Fragments of this disk read to see that they are whole",
+  "repair.begun": "Repairs begun",
+  "repair.done": "Repairs that placed or healed something",
+  "repair.placed": "Fragments made anew and given to a holder",
+  "repair.healed": "Fragments of this disk made anew",
+  "repair.fetched_bytes": "Bytes fetched to make fragments anew",
+  "repair.sent_bytes": "Bytes of fragments made anew and sent to holders",
+  "publish.retried": "Publications tried again by the node itself",
   "bootstrap.introduced":
     "Newcomers told of their neighbours and of peers all over the network",
   "directory.answered": "Directory pages given out",
@@ -278,6 +332,15 @@ export const EVENTS = {
   "fragment.stored": "Fragments kept for others",
   "fragment.stored_bytes": "Bytes of fragments kept for others",
   "fragment.served_bytes": "Bytes of fragments handed out",
+  "fragment.adopted":
+    "Fragments that were here for nobody else and came to be kept for their sender",
+  "fragment.forgotten": "Fragments removed because their creator asked for it",
+  "tombstone.confirmed": "Holders that said that they forgot what we asked",
+  "audit.passed": "Audits of holders that proved what they keep",
+  "audit.passes":
+    "Passes over fragments to prove that they are kept; a proof soon after another needs none",
+  "blobs.cache_hit": "Small blobs read from memory",
+  "blobs.cache_miss": "Small blobs read from the disk",
   "sweep.removed": "Blobs removed because nothing needed them any more",
 } as const;
 

@@ -36,8 +36,10 @@ export const POW_BITS_MIN = 8;
 
 /** The protocol version we speak; a peer of the version before is answered too. */
 export const WIRE_VERSION = 1;
-/** Application protocol of every QUIC connection (RFC 7301). */
+/** Application protocol of the connections of the public network (RFC 7301); those of another end with its name. */
 export const ALPN = "tesseras/1";
+/** Name of the public network. */
+export const NETWORK_DEFAULT = "main";
 /** UDP port of a node (user guide, "Network ports"). */
 export const PORT_DEFAULT = 4433;
 /** Bytes of a message without its length prefix (user guide: 64 KiB). */
@@ -64,6 +66,22 @@ export const CLOCK_SKEW_MS = 10 * 60_000;
 export const PLAN_BYTES_MAX = 16 * KIB;
 /** Bytes of the bulk after one header: the largest fragment is that of the small tier, one whole pack under 4 MiB, or 1 GiB / 48. */
 export const BULK_BYTES_MAX = 32 * MIB;
+/** Bytes of a signed tombstone: one has 3,434, nearly all of them signatures; another version may need more. */
+export const TOMBSTONE_BYTES_MAX = 4 * KIB;
+/**
+ * Bytes of a leaf that is proved to be kept: one chunk of BLAKE3 (paper, 2.1), the least its tree tells apart. Whoever lost a share
+ * of the bytes is caught by the number of leaves, not by their size, so the smallest make an audit cheapest.
+ */
+export const AUDIT_LEAF_BYTES = 1 * KIB;
+/** Leaves in one audit: who lost a tenth of the bytes passes one time in five, and an answer is 24 KiB at most. */
+export const AUDIT_LEAVES_MAX = 16;
+/** Leaves of the largest fragment. */
+export const AUDIT_LEAF_COUNT_MAX = BULK_BYTES_MAX / AUDIT_LEAF_BYTES;
+/** Bytes of one leaf and its proof: its own value in the tree, and one beside it on each level of the largest fragment's. */
+export const AUDIT_PROOF_BYTES_MAX = AUDIT_LEAF_BYTES +
+  (1 + Math.log2(AUDIT_LEAF_COUNT_MAX)) * HASH_BYTES;
+/** Bytes of the bulk that answers an audit. */
+export const AUDIT_BULK_BYTES_MAX = AUDIT_LEAVES_MAX * AUDIT_PROOF_BYTES_MAX;
 
 // Connections
 
@@ -91,6 +109,8 @@ export const KEEPALIVE_MS = 15_000;
 export const CONNECTIONS_MAX = 1_024;
 /** Inbound connections a node accepts from one address (nodenet's default: 32; ours counts whole households behind one NAT). */
 export const CONNECTIONS_PER_IP_MAX = 64;
+/** Inbound connections a node accepts from one /24 or /48, which has addresses without end: a quarter of all. */
+export const CONNECTIONS_PER_SUBNET_MAX = CONNECTIONS_MAX / 4;
 /** New inbound connections a second, over all addresses; bursts of ten times that are let through. */
 export const HANDSHAKES_PER_SECOND = 200;
 /** How long a dial goes on when nobody ends it sooner: what a dead address takes by itself (measured). */
@@ -123,8 +143,10 @@ export const IDENTITIES_METERED_MAX = 4 * CONNECTIONS_MAX;
 export const DIALLED_MAX = CONNECTIONS_MAX;
 /** The slowest transfer we wait for, in bytes a second: an eighth of what a relay grants a stranger (user guide, 64 KB/s). */
 export const TRANSFER_BYTES_PER_SECOND_MIN = 8 * KIB;
-/** Bytes of bulk written or waited for at once on a line that is not known to be quick: each piece must beat {@link STALL_TIMEOUT_MS} on a slow one. */
+/** Bytes of bulk written at once on a line that is not known to be quick: each piece must beat {@link STALL_TIMEOUT_MS} on a slow one. */
 export const BULK_CHUNK_BYTES = 64 * KIB;
+/** Bytes of bulk waited for at once on a line that is not known to be quick: less than a packet, so that whatever arrives is heard at once. */
+export const BULK_ARRIVAL_BYTES = 1 * KIB;
 /** Bytes of bulk written or waited for at once on a quick line: a tenth less work than in the least pieces; more gains nothing (measured). */
 export const BULK_STRIDE_BYTES_MAX = 256 * KIB;
 /** Two connections between the same peers that began within this time were dialled by both at once: a dial and a hello. */
@@ -149,10 +171,25 @@ export const REPLACEMENTS_MAX = 8;
 /** A peer heard of within this is taken for alive: a newcomer cannot make us ping it. As long as an idle connection lives. */
 export const CONTACT_FRESH_MS = 60_000;
 /**
- * Questions in flight in one lookup, late ones apart: one of each result it looks for, whose answers of 4.3 KB fit the UDP receive
- * buffer together. With 16 a median lookup among 10,000 takes 3.47 round trips, with 20 it takes 3.34 (`lib/kad/paths_bench.ts`).
+ * Questions in flight in one lookup, late ones apart: one for each result it looks for and for a fifth more, whose answers of
+ * 4.3 KB fit the UDP receive buffer together.
  */
-export const LOOKUP_IN_FLIGHT_MAX = BUCKET_PEERS_MAX;
+export const LOOKUP_IN_FLIGHT_MAX = 24;
+/**
+ * The nearest that must have answered, or be given up, before a lookup ends, whoever else has: on every path for itself, and of
+ * all together (libp2p's "beta" is 3, too).
+ */
+export const LOOKUP_NEAREST = 3;
+/**
+ * The share of those looked for who need not be waited for once as many farther ones have answered in their place: "nodes that
+ * fail to respond quickly are removed from consideration" (Kademlia 2.3). The slowest of 20 takes two round trips, the 16th 1.3.
+ */
+export const LOOKUP_OVERTAKEN_SHARE = 1 / 5;
+/**
+ * In a network of no more nodes a lookup waits for all: a table knows most of them, so it ends after two rounds, and asking
+ * more to be sooner would only cost (measured with 60 nodes, of which half cannot be dialled: one lookup in 50 missed the nearest).
+ */
+export const LOOKUP_PATIENT_NODES_MAX = 200;
 /** Questions in flight on each path of a lookup (Kademlia 2.3, alpha). */
 export const LOOKUP_PARALLEL = 3;
 /** Paths of one lookup that share nobody (S/Kademlia 4.4, "d"): two honest ones are left when a liar leads one astray. */
@@ -245,8 +282,20 @@ export const SUBNET_SHARES = 4;
 export const FETCH_PARALLEL = 3;
 /** Fragments asked for beyond those still needed once a holder is late, so that one slow holder does not hold up a fetch. */
 export const FETCH_SPARE = 2;
+/** How long a tombstone counts from its making: a copy of it that somebody kept cannot delete for ever what its creator published again. */
+export const TOMBSTONE_TTL_MS = 365 * 24 * 3_600_000;
+/** Tombstones of others that a holder remembers: 35 MB; those that run out first make room. */
+export const TOMBSTONES_MAX = 10_000;
 /** Fragments in transfer at once (user guide, "Concurrent transfers"). */
 export const TRANSFERS_PARALLEL = 4;
+/** Holders of a tessera asked at once whether they still keep it: the dead among them take seconds each, and the answer is one message. */
+export const ATTEST_PARALLEL = 8;
+/** Bytes a second that repair moves by default (`repair_bandwidth`): what one household may spend on others, as a relay grants those who give (user guide, 256 KB/s). */
+export const REPAIR_BYTES_PER_SECOND = 256 * KIB;
+/** Between two looks at a tessera's health (user guide, "Repair interval"). */
+export const REPAIR_INTERVAL_MS = 24 * 3_600_000;
+/** How much later than that a look may be, so that the network does not look all at once (user guide, "Repair jitter"). */
+export const REPAIR_JITTER_MS = 2 * 3_600_000;
 
 assert(
   MESSAGE_BYTES_MAX >=
@@ -256,8 +305,13 @@ assert(
   "an answer with k nodes and 20 providers fits in a message",
 );
 assert(
-  MESSAGE_BYTES_MAX >= PLAN_BYTES_MAX + NODE_RECORD_BYTES_MAX + KIB,
-  "a fragment's header with its plan fits in a message",
+  MESSAGE_BYTES_MAX >= PLAN_BYTES_MAX + PROVIDER_RECORD_BYTES_MAX + KIB,
+  "a fragment's header with its plan and its repairer's record fits in a message",
+);
+assert(
+  AUDIT_LEAF_COUNT_MAX * AUDIT_LEAF_BYTES === BULK_BYTES_MAX &&
+    AUDIT_BULK_BYTES_MAX < BULK_BYTES_MAX,
+  "the largest fragment has whole leaves, and an answer to an audit is bulk",
 );
 assert(
   BULK_BYTES_MAX >= Math.ceil(TESSERA_BYTES_MAX / 48) &&

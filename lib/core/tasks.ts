@@ -1,5 +1,11 @@
 /** Waiting for several things at once, with limits, and without letting one float away. */
-import { abortError, assert, codeOf, throwIfAborted } from "./error.ts";
+import {
+  abortError,
+  assert,
+  codeOf,
+  TesserasError,
+  throwIfAborted,
+} from "./error.ts";
 
 /**
  * A scope for background work. Leaving it cancels and joins everything; the
@@ -62,7 +68,7 @@ export class Tasks implements AsyncDisposable {
   /** Cancels everything and waits for it. @throws the first failure, if there was one and no call before threw it */
   async stop(): Promise<void> {
     this.#parent.removeEventListener("abort", this.#onParent);
-    this.#controller.abort();
+    this.#controller.abort(STOPPED);
     while (this.#running.size > 0) await Promise.all(this.#running);
     const failure = this.#failure;
     // Told once: leaving the scope after stop() must not wrap the same failure in a SuppressedError.
@@ -74,6 +80,9 @@ export class Tasks implements AsyncDisposable {
     await this.stop();
   }
 }
+
+/** Why tasks end with their scope. One for all: every scope ends, and an error with a stack of its own is dear. */
+const STOPPED = new TesserasError("cancelled", "Stopped on request");
 
 /** Starts work and takes what it throws at once for a failure. Adds no turn of its own, or a failure could come after a stop. */
 function begin(

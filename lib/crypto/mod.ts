@@ -11,6 +11,22 @@ export {
   DERIVED_BYTES_MAX,
   deriveKey,
 } from "./blake3.ts";
+export { type ChunkPlace, proveChunk } from "./blake3_chunk.ts";
+export {
+  type ByteRange,
+  type ContentShape,
+  GROUP_BYTES_DEFAULT,
+  GROUP_BYTES_MAX,
+} from "./blake3_groups.ts";
+export {
+  HashTree,
+  HashTreeBuilder,
+  proofBytes,
+  type RangeClaim,
+  VerifiedRange,
+  wholeGroups,
+} from "./blake3_range.ts";
+export { RangeStream } from "./blake3_range_stream.ts";
 export {
   type Ed25519Key,
   ed25519KeyFromSeed,

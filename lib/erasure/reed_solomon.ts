@@ -11,17 +11,7 @@ import {
   systematicVandermonde,
 } from "./matrix.ts";
 import { type KernelName, type Product, productWith } from "./product.ts";
-
-/** Data shards at most: inverting a matrix of this size takes milliseconds, and no tier comes near it. */
-export const DATA_SHARDS_MAX = 128;
-/** Shards at most: one row of the matrix for every element of the field. */
-export const SHARDS_MAX = 256;
-
-/** How many shards there are of each kind. Shards are numbered from 0, data first. */
-export type Shape = {
-  readonly dataCount: number;
-  readonly parityCount: number;
-};
+import { requireShape, type Shape } from "./shape.ts";
 
 /** How to compute. */
 export type CodingOptions = {
@@ -87,14 +77,7 @@ export class Decoder {
   /** @throws `unusable` for a shape as with {@link Encoder}, and for numbers that are repeated or not of a shard */
   constructor(shape: Shape, plan: DecoderPlan, options: CodingOptions = {}) {
     requireShape(shape);
-    requireNumbers(shape, plan.present);
-    requireNumbers(shape, plan.wanted);
-    if (plan.present.length !== shape.dataCount) {
-      throw new TesserasError(
-        "unusable",
-        `Cannot decode: ${plan.present.length} shards present, wanted ${shape.dataCount}`,
-      );
-    }
+    requirePlan(shape, plan);
     this.#plan = { present: [...plan.present], wanted: [...plan.wanted] };
     const code = codeOf(shape);
     const rowsOf = (numbers: readonly number[]) =>
@@ -121,15 +104,14 @@ function codeOf({ dataCount, parityCount }: Shape): Matrix {
   return systematicVandermonde(dataCount + parityCount, dataCount);
 }
 
-function requireShape({ dataCount, parityCount }: Shape): void {
-  const valid = Number.isInteger(dataCount) && Number.isInteger(parityCount) &&
-    dataCount >= 1 && dataCount <= DATA_SHARDS_MAX && parityCount >= 0 &&
-    dataCount + parityCount <= SHARDS_MAX;
-  if (!valid) {
+/** @throws `unusable` for numbers that are repeated or not of a shard, and unless just enough are present */
+export function requirePlan(shape: Shape, plan: DecoderPlan): void {
+  requireNumbers(shape, plan.present);
+  requireNumbers(shape, plan.wanted);
+  if (plan.present.length !== shape.dataCount) {
     throw new TesserasError(
       "unusable",
-      `Cannot code ${dataCount} + ${parityCount} shards: ` +
-        `wanted 1 to ${DATA_SHARDS_MAX} of data and at most ${SHARDS_MAX} in all`,
+      `Cannot decode: ${plan.present.length} shards present, wanted ${shape.dataCount}`,
     );
   }
 }

@@ -1,10 +1,11 @@
-import { concat, SeededRandom, shuffled, toHex } from "@tesseras/core";
+import { concat, equal, SeededRandom, shuffled, toHex } from "@tesseras/core";
 import { assertEquals, assertThrowsCode, assertTrue } from "@tesseras/testing";
 import vectors from "@tesseras/vectors/reed_solomon.json" with { type: "json" };
 import fc from "fast-check";
 import { createHash } from "node:crypto";
 import { type KernelName, KERNELS, runs } from "./product.ts";
-import { Decoder, Encoder, type Shape } from "./reed_solomon.ts";
+import { Decoder, Encoder } from "./reed_solomon.ts";
+import type { Shape } from "./shape.ts";
 
 const kernels = KERNELS.filter(runs);
 
@@ -71,6 +72,70 @@ Deno.test("makes any shards from any dataCount others, by every kernel alike", (
     }),
     { numRuns: 80 },
   );
+});
+
+/** Lengths around the steps of the kernels and the windows they work in, and none at all. */
+const lengths = fc.oneof(
+  fc.constantFrom(0, 1, 15, 16, 17, 31, 32, 33, 47, 48, 49, 191, 192, 193),
+  fc.tuple(fc.integer({ min: 1, max: 20 }), fc.integer({ min: -1, max: 1 }))
+    .map(([steps, by]) => 192 * steps + by),
+  fc.integer({ min: 0, max: 500 }),
+);
+
+Deno.test("gives the same bytes by every kernel, for any shape, length and place in memory", () => {
+  const shapes = fc.record({
+    dataCount: fc.integer({ min: 1, max: 128 }),
+    parityCount: fc.oneof(
+      fc.integer({ min: 0, max: 12 }),
+      fc.integer({ min: 0, max: 128 }),
+    ),
+    length: lengths,
+    shift: fc.integer({ min: 0, max: 40 }),
+    seed: fc.nat(),
+  });
+  fc.assert(
+    fc.property(shapes, ({ length, shift, seed, ...shape }) => {
+      const random = new SeededRandom(seed);
+      // Every window begins somewhere else, none of them where vectors like to.
+      const data = Array.from(
+        { length: shape.dataCount },
+        (_, i) => random.bytes(length + shift + i).subarray(shift + i),
+      );
+      const wanted = encode(shape, data, "table");
+      for (const kernel of kernels) {
+        const memory = new Uint8Array(shape.parityCount * (length + 7) + 7);
+        const parity = Array.from(
+          { length: shape.parityCount },
+          (_, i) => memory.subarray(i * (length + 7) + 7).subarray(0, length),
+        );
+        new Encoder(shape, { kernel }).encode(data, parity);
+        assertEquals(parity.map(toHex), wanted.map(toHex), kernel);
+        for (const window of parity) window.fill(0);
+        assertTrue(memory.every((byte) => byte === 0), "written around");
+      }
+    }),
+    { numRuns: 40 },
+  );
+});
+
+Deno.test("agrees with tables over several windows of the kernels' memory", () => {
+  for (const [dataCount, parityCount] of [[1, 2], [16, 8], [20, 5]] as const) {
+    const random = new SeededRandom(dataCount);
+    for (const length of [150_000, 60_001]) {
+      const data = Array.from(
+        { length: dataCount },
+        () => random.bytes(length),
+      );
+      const wanted = encode({ dataCount, parityCount }, data, "table");
+      for (const kernel of kernels) {
+        const parity = encode({ dataCount, parityCount }, data, kernel);
+        assertTrue(
+          parity.every((window, i) => equal(window, wanted[i]!)),
+          `${kernel} ${dataCount}+${parityCount} ${length}`,
+        );
+      }
+    }
+  }
 });
 
 Deno.test("loses nothing when every data shard of the real tiers is lost that may be", () => {

@@ -27,8 +27,8 @@ const FILES: readonly KernelFile[] = [
     path: "lib/erasure/reed_solomon_kernel.ts",
     source: "ops/kernels/reed_solomon.ts",
     kernels: {
-      SIMD_KERNEL: reedSolomonWat("i8x16.swizzle"),
-      RELAXED_KERNEL: reedSolomonWat("i8x16.relaxed_swizzle"),
+      SIMD_KERNEL: reedSolomonWat("plain"),
+      RELAXED_KERNEL: reedSolomonWat("relaxed"),
     },
   },
 ];

@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { sums } from "./reed_solomon_sums.ts";
 import {
   and,
   type Body,
@@ -39,14 +40,19 @@ const STEP_BYTES = COLUMNS.length * VECTOR_BYTES;
 const TABLE_BYTES = 32;
 
 /**
- * The module, with one MiB of memory of its own, laid out by lib/erasure/simd.ts.
+ * The module, with one MiB of memory of its own, laid out by lib/erasure/simd.ts. With plain shuffles it has a second way
+ * for many outputs, which does without them.
  *
- * @param swizzle `i8x16.swizzle`, or `i8x16.relaxed_swizzle`, which saves an instruction where indices are below 16
+ * @param shuffle plain ones, or relaxed ones, which save an instruction where indices are below 16
  */
-export function reedSolomonWat(swizzle: string): string {
+export function reedSolomonWat(shuffle: "plain" | "relaxed"): string {
+  const swizzle = shuffle === "plain"
+    ? "i8x16.swizzle"
+    : "i8x16.relaxed_swizzle";
   return lines([
     '(module (memory (export "memory") 16 16)',
     ROWS.map((rowCount) => multiply(rowCount, swizzle)),
+    shuffle === "plain" ? sums() : "",
     ")",
   ]);
 }
@@ -108,7 +114,8 @@ function loadNibbles(column: number): string[] {
   return [
     set(high, load(get("input"), VECTOR_BYTES * column)),
     set(low, and(get(high), get("mask"))),
-    set(high, `(i8x16.shr_u ${get(high)} ${i32(4)})`),
+    // A shift of bytes would bring its own mask along every time: x86 shifts no narrower than sixteen bits.
+    set(high, and(`(i16x8.shr_u ${get(high)} ${i32(4)})`, get("mask"))),
   ];
 }
 

@@ -125,6 +125,10 @@ export const and = (a: string, b: string): string => `(v128.and ${a} ${b})`;
 export const load = (at: string, offset = 0): string =>
   `(v128.load offset=${offset} ${at})`;
 
+/** Loads a word of 16 bits, as a number from 0. */
+export const loadWord16 = (at: string, offset = 0): string =>
+  `(i32.load16_u offset=${offset} ${at})`;
+
 /** Stores 16 bytes. */
 export const store = (at: string, value: string, offset = 0): string =>
   `(v128.store offset=${offset} ${at} ${value})`;
