@@ -1,8 +1,11 @@
 /** Who asked whom, among the paths of one lookup. */
 import { keyOf, type NodeId } from "@tesseras/core";
 
-/** What has become of a contact, from the view of a path that did not ask it. */
-export type Standing = "free" | "taken" | "late" | "failed";
+/** What has become of a contact, from the view of a path that did not ask it; `taken` is one whose answer is awaited. */
+export type Standing = "free" | "taken" | "late" | "answered" | "failed";
+
+/** The right to ask one contact. The path that takes it says what becomes of it; all paths look at the same object. */
+export type Claim = { standing: Standing };
 
 /**
  * Which contacts the paths of one lookup asked, so that no two ask the same: a liar on one path then leads astray
@@ -10,24 +13,17 @@ export type Standing = "free" | "taken" | "late" | "failed";
  * result is the nearest of theirs together.
  */
 export class Claims {
-  readonly #standings = new Map<string, Standing>();
+  /** The farthest of as many as are looked for, of those that have answered on any path; `undefined` of fewer. */
+  horizon: NodeId | undefined;
+  readonly #claims = new Map<string, Claim>();
 
-  /** Takes the right to ask a contact. False when another path has it. */
-  claim(id: NodeId): boolean {
+  /** What the paths know together of a contact. Worth keeping: it is looked at far more often than it changes. */
+  of(id: NodeId): Claim {
     const key = keyOf(id);
-    if (this.#standings.has(key)) return false;
-    this.#standings.set(key, "taken");
-    return true;
-  }
-
-  /** Tells the other paths what has become of a claimed contact: `taken` says that it has answered after all. */
-  tell(id: NodeId, standing: Exclude<Standing, "free">): void {
-    const key = keyOf(id);
-    if (this.#standings.has(key)) this.#standings.set(key, standing);
-  }
-
-  /** What has become of a contact. */
-  standing(id: NodeId): Standing {
-    return this.#standings.get(keyOf(id)) ?? "free";
+    const known = this.#claims.get(key);
+    if (known !== undefined) return known;
+    const claim: Claim = { standing: "free" };
+    this.#claims.set(key, claim);
+    return claim;
   }
 }

@@ -9,7 +9,7 @@ import {
   LOOKUP_QUESTIONS_MAX,
 } from "@tesseras/core/limits";
 import type { Contact } from "./bucket.ts";
-import type { Claims } from "./claims.ts";
+import type { Claim, Claims } from "./claims.ts";
 import { Crowd } from "./crowd.ts";
 import { closer } from "./distance.ts";
 
@@ -28,12 +28,16 @@ export type LookupOptions<C extends Contact> = {
    * `parallel` unless given.
    */
   readonly sweepParallel?: number;
+  /** Whether an id is likely to be among the nearest of all: it is asked at once, as in a sweep. Nobody is unless given. */
+  readonly near?: (id: NodeId) => boolean;
+  /** Of the nearest that have not failed, how many must have answered before it ends, on whichever path. All unless given. */
+  readonly heardMin?: number;
   /** Questions in all, and contacts remembered for asking. */
   readonly questionsMax?: number;
   /** Capability bits every result must have. Contacts without them are asked for directions only. */
   readonly want?: number;
   /** Ids never to ask nor to find: our own, and those known to be of no use. */
-  readonly exclude?: readonly NodeId[];
+  readonly exclude?: (id: NodeId) => boolean;
   /** Contacts of one subnet among those asked and those found; `undefined` is no limit. */
   readonly subnetMax?: number | undefined;
   /** What the other paths of the same lookup asked. See {@link Claims}. */
@@ -67,8 +71,11 @@ type Known<C extends Contact> = {
   contact: C;
   readonly from: NodeId | undefined;
   readonly depth: number;
+  readonly isNear: boolean;
   state: Outcome | "waiting";
   learnedCount: number;
+  /** Ours and the other paths'; `undefined` before anybody looked at it, and where there are no other paths. */
+  claim: Claim | undefined;
 };
 
 /**
@@ -94,9 +101,11 @@ export class Lookup<C extends Contact> {
   readonly #count: number;
   readonly #parallel: number;
   readonly #sweepParallel: number;
+  readonly #heardMin: number;
+  readonly #near: ((id: NodeId) => boolean) | undefined;
   readonly #questionsMax: number;
   readonly #want: number;
-  readonly #exclude: readonly NodeId[];
+  readonly #exclude: ((id: NodeId) => boolean) | undefined;
   readonly #subnetMax: number | undefined;
   readonly #claimed: Claims | undefined;
   /** Nearest first. Ids are found by bisection, since no two have the same distance. */
@@ -109,7 +118,7 @@ export class Lookup<C extends Contact> {
   #hasForgotten = false;
 
   constructor(options: LookupOptions<C>) {
-    const { target, seeds, exclude = [], claimed, ...limits } = options;
+    const { target, seeds, exclude, claimed, ...limits } = options;
     const settled = { ...LOOKUP_DEFAULTS, ...limits };
     assert(
       settled.count >= 1 && settled.parallel >= 1 && settled.questionsMax >= 1,
@@ -119,6 +128,8 @@ export class Lookup<C extends Contact> {
     this.#count = settled.count;
     this.#parallel = settled.parallel;
     this.#sweepParallel = options.sweepParallel ?? settled.parallel;
+    this.#heardMin = options.heardMin ?? Infinity;
+    this.#near = options.near;
     this.#questionsMax = settled.questionsMax;
     this.#want = settled.want;
     this.#exclude = exclude;
@@ -135,15 +146,20 @@ export class Lookup<C extends Contact> {
     const ask: C[] = [];
     if (this.done) return ask;
     const inFlightMax = this.#sweeps() ? this.#sweepParallel : this.#parallel;
+    let rank = 0;
     // Wide enough to ask in parallel for a single result, too; and who is late does not hold a place.
     for (
       const known of this.#window(Math.max(this.#count, this.#parallel), "late")
     ) {
-      if (this.#askedCount >= inFlightMax || ask.length >= most) break;
+      const isRoom = this.#askedCount <
+        (known.isNear ? this.#sweepParallel : inFlightMax);
+      if (!isRoom || ask.length >= most) break;
       if (this.#questions.length >= this.#questionsMax) break;
-      if (known.state !== "waiting") continue;
-      if (this.#claimed?.claim(known.contact.id) === false) continue;
+      const fate = this.#fateOf(known);
+      const at = fate === "late" ? rank : rank++;
+      if (fate !== "waiting" || !this.#isWorthAsking(known, at)) continue;
       known.state = "asked";
+      if (known.claim !== undefined) known.claim.standing = "taken";
       this.#waitingCount--;
       this.#askedCount++;
       this.#questions.push(known);
@@ -161,7 +177,7 @@ export class Lookup<C extends Contact> {
   answered(id: NodeId, contacts: readonly C[], met?: C): void {
     const known = this.#close(id, "answered");
     if (known === undefined) return;
-    this.#claimed?.tell(id, "taken");
+    if (known.claim !== undefined) known.claim.standing = "answered";
     if (met !== undefined && equal(met.id, id)) known.contact = met;
     const honest = Math.max(this.#count, BUCKET_PEERS_MAX);
     for (const contact of contacts.slice(0, honest)) {
@@ -171,7 +187,8 @@ export class Lookup<C extends Contact> {
 
   /** Notes that a contact did not answer, or answered what no honest peer would. */
   failed(id: NodeId): void {
-    if (this.#close(id, "failed")) this.#claimed?.tell(id, "failed");
+    const claim = this.#close(id, "failed")?.claim;
+    if (claim !== undefined) claim.standing = "failed";
   }
 
   /** Notes that an answer takes long: the next question may start beside it, and it is still welcome. */
@@ -180,7 +197,7 @@ export class Lookup<C extends Contact> {
     const known = found ? this.#known[at] : undefined;
     if (known?.state !== "asked") return;
     known.state = "late";
-    this.#claimed?.tell(id, "late");
+    if (known.claim !== undefined) known.claim.standing = "late";
     this.#askedCount--;
     this.#lateCount++;
   }
@@ -198,6 +215,13 @@ export class Lookup<C extends Contact> {
   /** Questions that are open, the late ones included. */
   get openCount(): number {
     return this.#askedCount + this.#lateCount;
+  }
+
+  /** Whoever was asked, where the question stands in one of these ways, in order of asking. A fresh list. */
+  asked(...ways: readonly Outcome[]): C[] {
+    return this.#questions
+      .filter(({ state }) => state !== "waiting" && ways.includes(state))
+      .map(({ contact }) => contact);
   }
 
   /** Whether it is over: nothing more is worth asking, or the questions are used up and none is open. */
@@ -254,17 +278,18 @@ export class Lookup<C extends Contact> {
   /** Whether the nearest of those left to us and not late has answered. */
   #sweeps(): boolean {
     for (const known of this.#window(this.#count, "late")) {
+      if (known.state === "answered") return true;
       const fate = this.#fateOf(known);
-      if (fate === "answered") return true;
       if (fate === "waiting" || fate === "asked") return false;
     }
     return false;
   }
 
   /** What has become of a contact, here or on another path. */
-  #fateOf({ state, contact }: Known<C>): Outcome | "waiting" | "taken" {
-    if (state !== "waiting") return state;
-    const standing = this.#claimed?.standing(contact.id) ?? "free";
+  #fateOf(known: Known<C>): Outcome | "waiting" | "taken" {
+    if (known.state !== "waiting") return known.state;
+    known.claim ??= this.#claimed?.of(known.contact.id);
+    const standing = known.claim?.standing ?? "free";
     return standing === "free" ? "waiting" : standing;
   }
 
@@ -284,13 +309,25 @@ export class Lookup<C extends Contact> {
     }
   }
 
-  /** Whether everybody in the window has answered, or is another path's to wait for. */
+  /** Whether the nearest have answered, and nobody else in the window is left to ask. */
   #settled(): boolean {
-    for (const known of this.#window(this.#count)) {
-      if (known.state === "asked" || known.state === "late") return false;
-      if (this.#fateOf(known) === "waiting") return false;
+    let rank = 0;
+    // Whoever is late leaves their place to the next, who is asked before it is over.
+    for (const known of this.#window(this.#count, "late")) {
+      const fate = this.#fateOf(known);
+      if (fate === "waiting") {
+        if (this.#isWorthAsking(known, rank)) return false;
+      } else if (fate !== "answered" && rank < this.#heardMin) return false;
+      rank++;
     }
     return true;
+  }
+
+  /** The nearest always are; the others unless enough nearer ones have answered on the paths together. */
+  #isWorthAsking({ contact }: Known<C>, rank: number): boolean {
+    const horizon = this.#claimed?.horizon;
+    return rank < this.#heardMin || horizon === undefined ||
+      closer(this.#target, contact.id, horizon) < 0;
   }
 
   #wanted(contact: C): boolean {
@@ -299,15 +336,17 @@ export class Lookup<C extends Contact> {
 
   /** Keeps a contact that is new to us. @returns whether it is */
   #learn(contact: C, from: Known<C> | undefined): boolean {
-    if (this.#exclude.some((id) => equal(id, contact.id))) return false;
+    if (this.#exclude?.(contact.id)) return false;
     const { at, found } = this.#find(contact.id);
     if (found) return false;
     this.#known.splice(at, 0, {
       contact,
       from: from?.contact.id,
       depth: (from?.depth ?? 0) + 1,
+      isNear: this.#near?.(contact.id) ?? false,
       state: "waiting",
       learnedCount: 0,
+      claim: undefined,
     });
     this.#waitingCount++;
     return this.#waitingCount <= this.#questionsMax || !this.#forget(contact);

@@ -156,6 +156,94 @@ Deno.test("a lookup is held up by none of its paths alone, and waits for the lat
   ]);
 });
 
+Deno.test("a lookup ends without a few slow ones once as many farther ones have answered, and still hears them", () => {
+  const everybody = range(1, 30);
+  const paths = new Paths({ target: TARGET, seeds: everybody, count: 20 });
+  const slow = [6, 9, 14, 17];
+  const answerAll = (): void => {
+    for (let ask = paths.next(); ask.length > 0; ask = paths.next()) {
+      for (const { id } of ask) {
+        const [distance] = distances([{ id }]);
+        if (!slow.includes(distance!)) paths.answered(id, everybody);
+      }
+    }
+  };
+  answerAll();
+  assertEquals([paths.done, paths.openCount], [false, 4]);
+  for (const distance of slow) {
+    if (paths.done) break;
+    // Found late, it leaves its place to the next.
+    paths.late(at(distance).id);
+    answerAll();
+  }
+  assertEquals([paths.done, paths.converged, paths.openCount], [true, true, 4]);
+  const found = distances(paths.closest());
+  assertEquals(found.length, 20);
+  assertTrue(slow.every((distance) => !found.includes(distance)));
+  for (const distance of slow) paths.answered(at(distance).id, []);
+  assertEquals(paths.closest(), range(1, 20));
+});
+
+Deno.test("of the nearest three none is overtaken, and nobody where that was asked for", () => {
+  for (const [slow, overtakenMax] of [[3, undefined], [12, 0]] as const) {
+    const seeds = range(1, 40);
+    const options = { target: TARGET, seeds, count: 20, overtakenMax };
+    const paths = new Paths(options);
+    for (let ask = paths.next(); ask.length > 0; ask = paths.next()) {
+      for (const { id } of ask) {
+        if (distances([{ id }])[0] !== slow) paths.answered(id, []);
+      }
+    }
+    assertEquals([paths.done, paths.openCount], [false, 1]);
+    paths.answered(at(slow).id, []);
+    assertEquals([paths.done, paths.openCount], [true, 0]);
+    assertEquals(distances(paths.closest()), distances(range(1, 20)));
+  }
+});
+
+Deno.test("whoever is likely among the nearest is asked as soon as anybody names them", () => {
+  const far = (byte: number): Contact => ({
+    id: nodeId(new Uint8Array(20).fill(byte)),
+    capabilities: 0,
+  });
+  const seeds = [255, 254, 253].map(far);
+  const askedAfter = (size: number | undefined): number => {
+    const surroundings = size === undefined ? undefined : { size, powBits: 0 };
+    const paths = new Paths({ target: TARGET, seeds, surroundings });
+    const [first] = paths.next();
+    paths.answered(first!.id, range(1, 12));
+    return paths.next().length;
+  };
+  assertEquals([askedAfter(undefined), askedAfter(10_000)], [3, 12]);
+});
+
+Deno.test("those who are named and silent hide nobody", () => {
+  const fakes = range(1, 20);
+  const honest = range(1_000, 12);
+  const seeds = [at(5_000), at(5_001), at(5_002)];
+  const surroundings = { size: 2 ** 140, powBits: 0 };
+  const paths = new Paths({ target: TARGET, seeds, surroundings });
+  const [liar, one, two] = paths.next();
+  paths.answered(liar!.id, fakes);
+  const silent = paths.next();
+  paths.answered(one!.id, honest);
+  paths.answered(two!.id, honest);
+  for (let ask = paths.next(); ask.length > 0; ask = paths.next()) {
+    for (const { id } of ask) paths.answered(id, honest);
+  }
+  const reached = (): number =>
+    paths.trace.filter(({ id }) => distances([{ id }])[0]! >= 1_000).length;
+  assertTrue(reached() >= 3 + 5, `${reached()}`);
+  for (const { id } of silent) paths.late(id);
+  for (let ask = paths.next(); ask.length > 0; ask = paths.next()) {
+    for (const { id } of ask) {
+      if (distances([{ id }])[0]! < 1_000) paths.late(id);
+      else paths.answered(id, honest);
+    }
+  }
+  assertEquals(distances(paths.closest()).slice(0, 12), distances(honest));
+});
+
 Deno.test("answers and failures of strangers, and second ones, are not heard", () => {
   const paths = new Paths({ target: TARGET, seeds: range(5, 3) });
   const [one] = paths.next();

@@ -15,7 +15,6 @@ import type { Contact } from "./bucket.ts";
 import {
   commonBits,
   expectedWithin,
-  isCrowded,
   isWithin,
   placeOf,
   type Prefix,
@@ -35,6 +34,8 @@ export type SurveyOptions<C extends Contact> = Surroundings & {
 
 /** In a part where fewer honest nodes are expected nobody is looked for: what all such parts of a region may hide is half a node. */
 const EXPECTED_MIN = 0.25;
+/** So many in such a part are a crowd: chance puts four there once in 7,000 parts, and five once in 150,000. */
+const CROWD_MIN = 4;
 
 /**
  * Finds the nodes of a region by lookups in ever smaller parts of it. A lookup of a random target names the 20 nearest to it, so everybody
@@ -42,7 +43,8 @@ const EXPECTED_MIN = 0.25;
  * into next, the largest first.
  *
  * Targets are random, so that nobody can be ground to sit next to them; and a part is split as long as an honest node is likely
- * in it, so a crowd next to one key hides only what lies between its members. A region with fewer than k nodes grows.
+ * in it. Where more sit together than chance allows, a lookup may have heard of nobody else: it is done again without them, so a
+ * crowd hides only what lies between its members. A region with fewer than k nodes grows.
  *
  * What a liar names costs at most `lookupsMax` lookups.
  */
@@ -54,8 +56,9 @@ export class Survey<C extends Contact> {
   /** By target. */
   readonly #asked = new Map<string, Prefix>();
   readonly #found = new Map<string, C>();
-  /** Found where more sit together than chance allows. */
-  readonly #suspects = new Map<string, NodeId>();
+  /** Those found in each of the smallest parts, by its bits. */
+  readonly #counts = new Map<string, number>();
+  readonly #crowded: Prefix[] = [];
   #lookups = 0;
 
   constructor(options: SurveyOptions<C>) {
@@ -90,11 +93,12 @@ export class Survey<C extends Contact> {
   }
 
   /**
-   * Those that no further lookup of this survey should ask or find. Nothing is lost without them, as they are found already; while a
-   * crowd that fills a bucket of ours, and names nobody but itself, would be all that a lookup beside it ever hears of.
+   * Whether further lookups of this survey should neither ask nor find somebody: whoever sits where a crowd was found. Little is lost,
+   * as nobody else is looked for there; while a crowd that fills a bucket of ours, and names nobody but itself, would
+   * be all that a lookup beside it ever hears of, were only those left out that were found.
    */
-  suspects(): readonly NodeId[] {
-    return [...this.#suspects.values()];
+  isSuspect(id: NodeId): boolean {
+    return this.#crowded.some((part) => isWithin(part, id));
   }
 
   /** Lookups it has asked for. */
@@ -114,13 +118,13 @@ export class Survey<C extends Contact> {
   }
 
   #take(part: Prefix, target: NodeId, closest: readonly C[]): void {
+    const crowdedCount = this.#crowded.length;
     for (const contact of closest.slice(0, BUCKET_PEERS_MAX)) {
-      this.#found.set(keyOf(contact.id), contact);
+      const key = keyOf(contact.id);
+      if (!this.#found.has(key)) this.#count(contact.id);
+      this.#found.set(key, contact);
     }
-    const ids = closest.map(({ id }) => id);
-    if (isCrowded(target, ids, this.#options)) {
-      for (const id of ids) this.#suspects.set(keyOf(id), id);
-    }
+    if (this.#crowded.length > crowdedCount) return this.#queue(part);
     const last = closest[BUCKET_PEERS_MAX - 1];
     // Fewer than were looked for: nobody is left.
     if (last === undefined) return;
@@ -131,6 +135,17 @@ export class Survey<C extends Contact> {
       if (expectedWithin(beside, this.#options) < EXPECTED_MIN) break;
       this.#queue(beside);
     }
+  }
+
+  #count(id: NodeId): void {
+    const { size, powBits } = this.#options;
+    const halvings = Math.floor(Math.log2(size / EXPECTED_MIN)) + 1;
+    const length = powBits + Math.max(0, halvings);
+    const part = prefixOf(id, Math.min(length, 8 * NODE_ID_BYTES));
+    const key = keyOf(part.bits);
+    const count = (this.#counts.get(key) ?? 0) + 1;
+    this.#counts.set(key, count);
+    if (count === CROWD_MIN) this.#crowded.push(part);
   }
 
   /** The largest parts first: so a crowd somewhere cannot use up the lookups before the rest of the region had its own. */

@@ -14,6 +14,7 @@ import {
   type Contact,
   emptyBucket,
   find,
+  headOf,
   insertByAge,
   type Place,
   settle,
@@ -130,7 +131,8 @@ export class Table<C extends Contact> {
     const at = find(bucket.peers, contact.id);
     if (at >= 0) return this.#update(bucket, at, { contact, nowMs });
     if (!this.#fits(bucket.peers, contact)) return REFUSED_SUBNET;
-    const place = { contact, seenMs: nowMs, failures: 0 };
+    const head = headOf(contact.id);
+    const place = { contact, head, seenMs: nowMs, failures: 0 };
     if (bucket.peers.length < this.#limits.bucketPeersMax) {
       take(bucket.waiting, contact.id);
       this.#insert(bucket, place);
@@ -190,18 +192,26 @@ export class Table<C extends Contact> {
    * the few that are needed are sorted.
    */
   closest(target: NodeId, count: number, want = 0): C[] {
-    const found: C[] = [];
-    const byDistance = (a: C, b: C) => closer(target, a.id, b.id);
+    const found: Place<C>[] = [];
+    const head = headOf(target);
+    // Twenty at most are put in their order as they come, which is faster than sorting them.
     const visit = (index: number): void => {
-      const peers = this.#buckets[index]?.peers;
-      if (peers === undefined) return;
-      const near: C[] = [];
-      for (const { contact } of peers) {
-        if ((contact.capabilities & want) === want) near.push(contact);
-      }
-      near.sort(byDistance);
-      for (const contact of near) {
-        if (found.length < count) found.push(contact);
+      const first = found.length;
+      for (const place of this.#buckets[index]!.peers) {
+        if (want !== 0 && (place.contact.capabilities & want) !== want) {
+          continue;
+        }
+        const isNearer = (other: Place<C>): boolean =>
+          place.head === other.head
+            ? closer(target, place.contact.id, other.contact.id) < 0
+            : (place.head ^ head) < (other.head ^ head);
+        let at = Math.min(found.length, count - 1);
+        if (at < found.length && !isNearer(found[at]!)) continue;
+        while (at > first && isNearer(found[at - 1]!)) {
+          found[at] = found[at - 1]!;
+          at--;
+        }
+        found[at] = place;
       }
     };
     // A bucket's peers agree with self above its bit and differ in it. Where the target differs from self in that
@@ -211,12 +221,12 @@ export class Table<C extends Contact> {
       return ((target[at]! ^ this.#self[at]!) >> (index & 7) & 1) === 1;
     };
     for (let i = BUCKET_COUNT - 1; i >= 0 && found.length < count; i--) {
-      if (differs(i)) visit(i);
+      if (this.#buckets[i] !== undefined && differs(i)) visit(i);
     }
     for (let i = 0; i < BUCKET_COUNT && found.length < count; i++) {
-      if (!differs(i)) visit(i);
+      if (this.#buckets[i] !== undefined && !differs(i)) visit(i);
     }
-    return found;
+    return found.map(({ contact }) => contact);
   }
 
   /** Every contact with a place, nearest bucket first, least recently seen first within one. Do not change the table meanwhile. */

@@ -8,6 +8,7 @@
  */
 import {
   type Address,
+  type CounterName,
   type Counters,
   hostNetworkOf,
   isPrivateIp,
@@ -19,6 +20,7 @@ import {
 import {
   CONNECTIONS_MAX,
   CONNECTIONS_PER_IP_MAX,
+  CONNECTIONS_PER_SUBNET_MAX,
   HANDSHAKES_PER_ADDRESS_PER_SECOND,
   HANDSHAKES_PER_SECOND,
   IDENTITIES_METERED_MAX,
@@ -36,6 +38,8 @@ export type AdmissionLimits = {
   readonly connectionsMax: number;
   /** Inbound connections from one IPv4 address or IPv6 /64. */
   readonly connectionsPerIpMax: number;
+  /** Inbound connections from one IPv4 /24 or IPv6 /48. */
+  readonly connectionsPerSubnetMax: number;
   /** New inbound connections a second; ten times as many may come at once. */
   readonly handshakesPerSecond: number;
   /** As {@link handshakesPerSecond}, from one IPv4 address or IPv6 /64. */
@@ -58,6 +62,7 @@ export type AdmissionLimits = {
 export const ADMISSION_DEFAULTS: AdmissionLimits = {
   connectionsMax: CONNECTIONS_MAX,
   connectionsPerIpMax: CONNECTIONS_PER_IP_MAX,
+  connectionsPerSubnetMax: CONNECTIONS_PER_SUBNET_MAX,
   handshakesPerSecond: HANDSHAKES_PER_SECOND,
   addressHandshakesPerSecond: HANDSHAKES_PER_ADDRESS_PER_SECOND,
   requestsPerSecond: REQUESTS_PER_SECOND,
@@ -93,7 +98,7 @@ export class Admission {
   readonly #requestsFrom: TokenBuckets;
   readonly #workOf: TokenBuckets;
   readonly #workFrom: TokenBuckets;
-  /** Open inbound connections by network; an entry goes when its last connection does. */
+  /** Open inbound connections by address and by subnet, whose texts differ; an entry goes when its last connection does. */
   readonly #openByNetwork = new Map<string, number>();
   #openCount = 0;
 
@@ -148,31 +153,31 @@ export class Admission {
    */
   readonly admit = (remote: Address): boolean => {
     if (!this.#hasRoom(remote)) return false;
+    const mine = this.#isExempt(remote)
+      ? undefined
+      : this.#handshakesFrom.of(hostNetworkOf(remote.ip));
     // First, so that one address cannot use up what all share.
-    if (
-      !this.#isExempt(remote) &&
-      !this.#handshakesFrom.of(hostNetworkOf(remote.ip)).take()
-    ) {
-      this.#counters.add("admission.address_handshake_rate");
-      return false;
+    if (mine?.has() === false) {
+      return this.#refuse("admission.address_handshake_rate");
     }
-    if (this.#handshakes.take()) return true;
-    this.#counters.add("admission.handshake_rate");
-    return false;
+    if (!this.#handshakes.take()) {
+      return this.#refuse("admission.handshake_rate");
+    }
+    mine?.charge(1);
+    return true;
   };
 
   /** A place for a connection whose address is proven, or `undefined` when a cap is reached. Dispose it when the connection ends. */
   enter(remote: Address): Disposable | undefined {
     if (!this.#hasRoom(remote)) return undefined;
-    const network = hostNetworkOf(remote.ip);
-    this.#openCount++;
-    this.#openByNetwork.set(network, this.#openFrom(network) + 1);
+    const networks = [hostNetworkOf(remote.ip), subnetOf(remote.ip)];
+    this.#count(networks, 1);
     let held = true;
     return {
       [Symbol.dispose]: () => {
         if (!held) return;
         held = false;
-        this.#leave(network);
+        this.#count(networks, -1);
       },
     };
   }
@@ -188,16 +193,12 @@ export class Admission {
 
   #request(id: NodeId, remote: Address): boolean {
     const mine = this.#requestsOf.of(keyOf(id));
-    if (!mine.has()) {
-      this.#counters.add("admission.request_rate");
-      return false;
-    }
+    if (!mine.has()) return this.#refuse("admission.request_rate");
     if (
       !this.#isExempt(remote) &&
       !this.#requestsFrom.of(hostNetworkOf(remote.ip)).take()
     ) {
-      this.#counters.add("admission.address_request_rate");
-      return false;
+      return this.#refuse("admission.address_request_rate");
     }
     mine.charge(1);
     return true;
@@ -207,16 +208,12 @@ export class Admission {
     // Whoever never asks for any takes no place in the tables.
     if (units === 0) return true;
     const mine = this.#workOf.of(keyOf(id));
-    if (!mine.has(units)) {
-      this.#counters.add("admission.work_rate");
-      return false;
-    }
+    if (!mine.has(units)) return this.#refuse("admission.work_rate");
     if (
       !this.#isExempt(remote) &&
       !this.#workFrom.of(subnetOf(remote.ip)).take(units)
     ) {
-      this.#counters.add("admission.subnet_work_rate");
-      return false;
+      return this.#refuse("admission.subnet_work_rate");
     }
     mine.charge(units);
     return true;
@@ -229,31 +226,43 @@ export class Admission {
     this.#requestsFrom.of(hostNetworkOf(remote.ip)).charge(cost);
   }
 
+  #refuse(name: CounterName): false {
+    this.#counters.add(name);
+    return false;
+  }
+
   #isExempt({ ip }: Address): boolean {
     return this.#limits.exemptPrivateIps && isPrivateIp(ip);
   }
 
   #hasRoom(remote: Address): boolean {
-    const { connectionsMax, connectionsPerIpMax } = this.#limits;
+    const { connectionsMax, connectionsPerIpMax, connectionsPerSubnetMax } =
+      this.#limits;
     if (this.#openCount >= connectionsMax) {
-      this.#counters.add("admission.connections_full");
-      return false;
+      return this.#refuse("admission.connections_full");
     }
-    const open = this.#openFrom(hostNetworkOf(remote.ip));
-    if (this.#isExempt(remote) || open < connectionsPerIpMax) return true;
-    this.#counters.add("admission.address_full");
-    return false;
+    if (this.#isExempt(remote)) return true;
+    if (this.#openFrom(hostNetworkOf(remote.ip)) >= connectionsPerIpMax) {
+      return this.#refuse("admission.address_full");
+    }
+    if (this.#openFrom(subnetOf(remote.ip)) >= connectionsPerSubnetMax) {
+      return this.#refuse("admission.subnet_full");
+    }
+    return true;
   }
 
   #openFrom(network: string): number {
     return this.#openByNetwork.get(network) ?? 0;
   }
 
-  #leave(network: string): void {
-    this.#openCount--;
-    const left = this.#openFrom(network) - 1;
-    if (left === 0) this.#openByNetwork.delete(network);
-    else this.#openByNetwork.set(network, left);
+  /** Notes that a connection from these networks begins (1) or has ended (-1). */
+  #count(networks: readonly string[], change: 1 | -1): void {
+    this.#openCount += change;
+    for (const network of networks) {
+      const open = this.#openFrom(network) + change;
+      if (open === 0) this.#openByNetwork.delete(network);
+      else this.#openByNetwork.set(network, open);
+    }
   }
 }
 

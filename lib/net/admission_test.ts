@@ -71,6 +71,37 @@ Deno.test("counts a whole IPv6 /64 as one address", () => {
   assertTrue(admission.enter(at("2001:db8:1:3::1")));
 });
 
+Deno.test("caps connections of one /24 or /48, whatever addresses it has", () => {
+  for (
+    const ip of [
+      (n: number) => `203.0.113.${n}`,
+      (n: number) => `2001:db8:1:${n}::1`,
+    ]
+  ) {
+    const { admission, counters } = gate({ connectionsPerSubnetMax: 3 });
+    const places = [1, 2, 3].map((n) => admission.enter(at(ip(n))));
+    assertTrue(places.every((place) => place !== undefined));
+    assertEquals(admission.enter(at(ip(4))), undefined);
+    assertEquals(admission.admit(at(ip(4))), false);
+    assertEquals(counters.get("admission.subnet_full"), 2);
+    assertTrue(admission.enter(at("198.51.100.1")));
+    places[0]![Symbol.dispose]();
+    assertTrue(admission.enter(at(ip(4))));
+  }
+});
+
+Deno.test("an address pays nothing for what the rate of all refused", async () => {
+  const { admission, clock, counters } = gate({
+    handshakesPerSecond: 1,
+    addressHandshakesPerSecond: 0.1,
+  });
+  for (let i = 0; i < 10; i++) admission.admit(at(`203.0.113.${i}`));
+  assertEquals(admission.admit(at("198.51.100.1")), false);
+  assertEquals(counters.get("admission.handshake_rate"), 1);
+  await clock.advance(1_000);
+  assertTrue(admission.admit(at("198.51.100.1")));
+});
+
 Deno.test("caps connections in all, private addresses included", () => {
   const { admission, counters } = gate({
     connectionsMax: 2,

@@ -35,7 +35,7 @@ export interface Activity {
   began(): Disposable;
   /** A request of ours has a stream and leaves on it. What it returns is disposed as that of {@link began}. */
   asked(request: Request): Disposable;
-  /** The peer has sent a whole message, or octets of bulk. */
+  /** The peer has sent a whole message or octets of bulk, or has taken some. */
   heard(): void;
 }
 
@@ -95,9 +95,14 @@ export async function ask<R extends Request>(
   if (call.activity) held.use(call.activity.asked(call.request));
   const frames = new FrameReader(stream);
   const exchange = { stream, frames, frame, timeoutMs };
+  const onTaken = (): void => call.activity?.heard();
   const envelope = call.bulk === undefined
     ? await exchangeMessages(exchange, opening.signal)
-    : await exchangeBulk({ ...exchange, bulk: call.bulk }, runtime, signal);
+    : await exchangeBulk(
+      { ...exchange, bulk: call.bulk, onTaken },
+      runtime,
+      signal,
+    );
   call.activity?.heard();
   const response = expected(call.request, id, envelope);
   const bulkBytes = announcedBytes(response);
@@ -105,6 +110,7 @@ export async function ask<R extends Request>(
     refuseLeftover(response.type, frames);
     return { response, bulk: undefined };
   }
+  refuseExcess(call.request, bulkBytes);
   const kept = held.move();
   const bulk = new StreamBulk(
     { frames, clock, onOctets: () => call.activity?.heard() },
@@ -128,11 +134,14 @@ async function exchangeMessages(
  * Whichever half loses its point is stopped and joined.
  */
 async function exchangeBulk(
-  exchange: Exchange & { readonly bulk: BulkSource },
+  exchange: Exchange & {
+    readonly bulk: BulkSource;
+    readonly onTaken: () => void;
+  },
   { clock }: Runtime,
   signal: AbortSignal,
 ): Promise<Envelope> {
-  const { stream, frames, frame, timeoutMs, bulk } = exchange;
+  const { stream, frames, frame, timeoutMs, bulk, onTaken } = exchange;
   const over = new AbortController();
   const onAbort = (): void => over.abort(signal.reason);
   if (signal.aborted) onAbort();
@@ -141,7 +150,7 @@ async function exchangeBulk(
   const send = async (): Promise<void> => {
     using heading = clock.deadline(timeoutMs, over.signal);
     await stream.write(frame, heading.signal);
-    await sendBulk({ stream, clock }, bulk, over.signal);
+    await sendBulk({ stream, clock, onTaken }, bulk, over.signal);
     using ending = clock.deadline(timeoutMs, over.signal);
     await stream.finish(ending.signal);
   };
@@ -199,6 +208,15 @@ export function refuseLeftover(type: string, frames: FrameReader): void {
   throw new TesserasError(
     "malformed",
     `Cannot use ${type}: ${frames.leftoverBytes} bytes follow it, wanted none`,
+  );
+}
+
+/** @throws `malformed` when an answer announces more octets than were asked for */
+function refuseExcess(request: Request, bulkBytes: number): void {
+  if (request.type !== "get_fragment" || bulkBytes <= request.length) return;
+  throw new TesserasError(
+    "malformed",
+    `Cannot use fragment: ${bulkBytes} bytes are to follow it, wanted ${request.length} at most`,
   );
 }
 

@@ -75,6 +75,23 @@ Deno.test("takes the answer to its own question and no other", async () => {
   }
 });
 
+Deno.test("takes no more octets than it asked for, and sets nothing aside for them", async () => {
+  for (const [announced, takes] of [[1_000, true], [1_001, false]] as const) {
+    await using world = new World(3);
+    const { near, far, bare } = await pair(world);
+    const request = fragmentOf(1_000);
+    const asked = ask({ connection: near, request }, bare.runtime, never);
+    const settled: Promise<unknown> = takes
+      ? asked
+      : assertRejectsCode(asked, "malformed");
+    const { stream, id } = await world.clock.run(taken(far));
+    const answer = frame(id, { type: "fragment", bulk: announced });
+    await world.clock.run(stream.write(answer, never));
+    await world.clock.run(settled);
+    if (takes) (await asked).bulk![Symbol.dispose]();
+  }
+});
+
 Deno.test("shows a stranger's words quoted, so that they cannot pass for ours", async () => {
   await using world = new World(3);
   const { near, far, bare } = await pair(world);

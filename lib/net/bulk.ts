@@ -4,6 +4,8 @@
  */
 import { type Clock, TesserasError } from "@tesseras/core";
 import {
+  BULK_ARRIVAL_BYTES,
+  BULK_CHUNK_BYTES,
   STALL_TIMEOUT_MS,
   TRANSFER_BYTES_PER_SECOND_MIN,
 } from "@tesseras/core/limits";
@@ -13,13 +15,16 @@ import { StallWatch } from "./stall.ts";
 import { Stride } from "./stride.ts";
 import type { Stream } from "./transport.ts";
 
+/** A piece handed over sooner than this found room; a later one waited until the peer had taken others. */
+const HANDED_OVER_MS = 10;
+
 /** Octets to send. */
 export interface BulkSource {
   /** How many octets {@link chunks} yields. */
   readonly bytes: number;
   /**
-   * The octets in order, in pieces of any size, each borrowed until the next is asked for. Called at most once. Must end soon
-   * after the signal aborts.
+   * The octets in order, in pieces of any size, each borrowed until the next is asked for. Called again when those of a request
+   * have to be sent again, over another connection, and then begins anew. Must end soon after the signal aborts.
    */
   chunks(signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
@@ -66,28 +71,6 @@ export async function collectBulk(
   }
 }
 
-/** A source that remembers whether anyone has begun to send it, because it cannot be sent twice. */
-export class BulkOnce implements BulkSource {
-  readonly bytes: number;
-  readonly #source: BulkSource;
-  #begun = false;
-
-  constructor(source: BulkSource) {
-    this.bytes = source.bytes;
-    this.#source = source;
-  }
-
-  /** Whether the octets have been asked for. */
-  get begun(): boolean {
-    return this.#begun;
-  }
-
-  chunks(signal: AbortSignal): AsyncIterable<Uint8Array> {
-    this.#begun = true;
-    return this.#source.chunks(signal);
-  }
-}
-
 /** How many octets follow a message on its stream, or `undefined` for a message that never has any. */
 export function announcedBytes(message: Message): number | undefined {
   return REGISTRY[message.type].hasBulk ? bulkBytesOf(message) : undefined;
@@ -99,31 +82,42 @@ export function transferTimeoutMs(bytes: number): number {
     Math.ceil(bytes / TRANSFER_BYTES_PER_SECOND_MIN) * 1000;
 }
 
+/** Where octets go. */
+export type BulkSink = {
+  readonly stream: Stream;
+  readonly clock: Clock;
+  /** Hears of every piece that had to wait until the peer took some: that is a sign of life, as finding room at once is not. */
+  readonly onTaken: () => void;
+};
+
 /**
  * Sends a source behind its header and leaves our side of the stream open.
  *
- * @throws `timeout` when the peer takes nothing for long, `corrupt` when the source yields another number of octets than it announced
+ * @throws `timeout` when the peer takes nothing for long, or too little in all; `corrupt` when the source yields another number of octets than it announced
  */
 export async function sendBulk(
-  to: { readonly stream: Stream; readonly clock: Clock },
+  { stream, clock, onTaken }: BulkSink,
   source: BulkSource,
   signal: AbortSignal,
 ): Promise<void> {
-  using watch = new StallWatch(to.clock, signal);
-  const stride = new Stride();
+  using whole = clock.deadline(transferTimeoutMs(source.bytes), signal);
+  using watch = new StallWatch(clock, whole.signal);
+  const stride = new Stride(BULK_CHUNK_BYTES);
   let sent = 0;
-  for await (const chunk of source.chunks(signal)) {
+  for await (const chunk of source.chunks(whole.signal)) {
     if (sent + chunk.length > source.bytes) {
       throw wrongLength("send", sent + chunk.length, source.bytes);
     }
     // In steps, so that a slow line shows progress before the stall limit.
     for (let at = 0; at < chunk.length;) {
       const piece = chunk.subarray(at, at + stride.bytes);
-      const beginMs = to.clock.monotonicMs();
+      const beginMs = clock.monotonicMs();
       watch.begin(STALL_TIMEOUT_MS);
-      await to.stream.write(piece, watch.signal);
+      await stream.write(piece, watch.signal);
       watch.end();
-      stride.took(to.clock.monotonicMs() - beginMs);
+      const tookMs = clock.monotonicMs() - beginMs;
+      if (tookMs > HANDED_OVER_MS) onTaken();
+      stride.took(tookMs);
       at += piece.length;
     }
     sent += chunk.length;
@@ -141,7 +135,7 @@ export class StreamBulk implements BulkReader {
   #received = 0;
   #dueMs: number | undefined;
   #watch: StallWatch | undefined;
-  readonly #stride = new Stride();
+  readonly #stride = new Stride(BULK_ARRIVAL_BYTES);
   /** Whether exactly the announced octets came. */
   #whole = false;
   /** Whether the stream is released. */
@@ -190,8 +184,7 @@ export class StreamBulk implements BulkReader {
     const watch = this.#watchFor(signal);
     const beginMs = this.#clock.monotonicMs();
     watch.begin(this.#patienceMs());
-    // One octet more than is left shows a sender that goes on. At the slowest pace we bear, the piece we wait for still comes
-    // within the stall limit.
+    // One octet more than is left shows a sender that goes on.
     const chunk = await this.#frames.octets(
       left + 1,
       watch.signal,

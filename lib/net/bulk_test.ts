@@ -1,7 +1,9 @@
 import { concat, VirtualClock } from "@tesseras/core";
 import {
+  BULK_ARRIVAL_BYTES,
   BULK_CHUNK_BYTES,
   BULK_STRIDE_BYTES_MAX,
+  MIB,
   STALL_TIMEOUT_MS,
   TRANSFER_BYTES_PER_SECOND_MIN,
 } from "@tesseras/core/limits";
@@ -9,10 +11,12 @@ import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import fc from "fast-check";
 import {
   bulkOf,
+  type BulkSink,
   type BulkSource,
   collectBulk,
   sendBulk,
   StreamBulk,
+  transferTimeoutMs,
 } from "./bulk.ts";
 import { FrameReader } from "./frames.ts";
 import type { Stream } from "./transport.ts";
@@ -62,6 +66,10 @@ class Line implements Stream {
   abandon(): void {}
 }
 
+function sinkOf(stream: Stream, clock: VirtualClock): BulkSink {
+  return { stream, clock, onTaken: () => {} };
+}
+
 function receiving(
   pieces: readonly Uint8Array[],
   announced: number,
@@ -107,9 +115,10 @@ Deno.test("refuses one octet too few or too many, and releases the stream", asyn
   }
 });
 
-Deno.test("waits for good pieces, never for more than is to come, and looks whether more comes", async () => {
+Deno.test("waits for larger pieces while they come quickly, never for more than is to come, and looks whether more comes", async () => {
   const asked: (number | undefined)[] = [];
-  const pieces = [BULK_CHUNK_BYTES, 1000].map((bytes) => new Uint8Array(bytes));
+  const sizes = [1, 2, 4, 8].map((times) => times * BULK_ARRIVAL_BYTES);
+  const pieces = [...sizes, 1000].map((bytes) => new Uint8Array(bytes));
   const line = {
     ...quiet,
     read(_signal: AbortSignal, bytesMin?: number) {
@@ -117,14 +126,14 @@ Deno.test("waits for good pieces, never for more than is to come, and looks whet
       return Promise.resolve(pieces.shift());
     },
   };
-  const bytes = BULK_CHUNK_BYTES + 1000;
+  const bytes = 15 * BULK_ARRIVAL_BYTES + 1000;
   const from = {
     frames: new FrameReader(line),
     clock: new VirtualClock(),
     onOctets: () => {},
   };
   await collectBulk(new StreamBulk(from, bytes, () => {}), signal);
-  assertEquals(asked, [BULK_CHUNK_BYTES, 1000, 1]);
+  assertEquals(asked, [...sizes, 1000, 1]);
 });
 
 Deno.test("gives up a sender that stands still", async () => {
@@ -155,7 +164,7 @@ Deno.test("sends a source in writes that a slow line can finish, and in fewer wh
   for (const pauseMs of [STALL_TIMEOUT_MS / 2, 0]) {
     const clock = new VirtualClock();
     const line = new Line(clock, [], pauseMs);
-    const sending = sendBulk({ stream: line, clock }, bulkOf(bytes), signal);
+    const sending = sendBulk(sinkOf(line, clock), bulkOf(bytes), signal);
     await clock.run(sending);
     assertEquals(concat(line.written), bytes);
     longest.push(Math.max(...line.written.map((part) => part.length)));
@@ -179,7 +188,7 @@ Deno.test("refuses a source that yields another number of octets than it announc
     };
     const line = new Line(clock);
     await assertRejectsCode(
-      sendBulk({ stream: line, clock }, source, signal),
+      sendBulk(sinkOf(line, clock), source, signal),
       "corrupt",
     );
     assertTrue(closed);
@@ -192,10 +201,39 @@ Deno.test("gives up a receiver that takes nothing", async () => {
   const line = new Line(clock);
   line.full = true;
   const sending = sendBulk(
-    { stream: line, clock },
+    sinkOf(line, clock),
     bulkOf(new Uint8Array(10)),
     signal,
   );
   await assertRejectsCode(clock.run(sending), "timeout");
   assertEquals(clock.monotonicMs(), STALL_TIMEOUT_MS);
+});
+
+Deno.test("gives up a receiver that trickles, however lively it looks", async () => {
+  const clock = new VirtualClock();
+  const bytes = 1 * MIB;
+  const pieceMs = STALL_TIMEOUT_MS - 1_000;
+  const line = new Line(clock, [], pieceMs);
+  const sending = sendBulk(
+    sinkOf(line, clock),
+    bulkOf(new Uint8Array(bytes)),
+    signal,
+  );
+  await assertRejectsCode(clock.run(sending), "timeout");
+  assertEquals(clock.monotonicMs(), transferTimeoutMs(bytes));
+});
+
+Deno.test("hears of octets that were taken after a wait, and not of those that found room", async () => {
+  for (const pauseMs of [0, 1_000]) {
+    const clock = new VirtualClock();
+    let takenCount = 0;
+    const sink = {
+      stream: new Line(clock, [], pauseMs),
+      clock,
+      onTaken: () => takenCount++,
+    };
+    const source = bulkOf(new Uint8Array(3 * BULK_CHUNK_BYTES));
+    await clock.run(sendBulk(sink, source, signal));
+    assertEquals(takenCount, pauseMs === 0 ? 0 : 3);
+  }
 });

@@ -2,9 +2,18 @@
 import { unreachable } from "@tesseras/core";
 import {
   ANSWER_BYTES_PER_TOKEN,
+  BULK_BYTES_MAX,
   BULK_BYTES_PER_TOKEN,
 } from "@tesseras/core/limits";
 import type { Request } from "@tesseras/wire";
+
+/**
+ * Work of an audit, however few leaves it names: their paths may need every byte of the fragment read and hashed again, and
+ * how long it is only the answerer knows.
+ */
+const AUDIT_WORK = 1 + BULK_BYTES_MAX / BULK_BYTES_PER_TOKEN;
+/** Work of `forget`: its ML-DSA-65 signature takes 0.5 ms to check, or 2.8 where the platform does not know the scheme (measured). */
+const FORGET_WORK = 20;
 
 /**
  * How much work a request makes beyond looking into memory: one for each signature to check, page to look up and MiB to
@@ -18,6 +27,7 @@ export function workOf(request: Request): number {
       return 0;
     case "find_value":
     case "get_plan":
+    case "attest":
       return 1;
     case "store":
       // Each entry is two signatures to check and a row to write.
@@ -26,6 +36,10 @@ export function workOf(request: Request): number {
       return 1 + Math.floor(request.bulk / BULK_BYTES_PER_TOKEN);
     case "get_fragment":
       return 1 + Math.floor(request.length / BULK_BYTES_PER_TOKEN);
+    case "audit":
+      return AUDIT_WORK;
+    case "forget":
+      return FORGET_WORK;
     default:
       return unreachable(request);
   }

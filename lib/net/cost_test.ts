@@ -24,6 +24,9 @@ Deno.test("work grows with what has to be checked, looked up and moved", () => {
   const tessera = tesseraId(new Uint8Array(32));
   assertEquals(workOf({ type: "find_value", tessera, skip: 40 }), 1);
   assertEquals(workOf({ type: "get_plan", plan }), 1);
+  assertEquals(workOf({ type: "attest", plan }), 1);
+  const tombstone = new Uint8Array(1);
+  assertEquals(workOf({ type: "forget", tombstone }), 20);
   const get = (length: number) =>
     workOf({ type: "get_fragment", plan, index: 0, offset: 0, length });
   const put = (bulk: number) =>
@@ -31,6 +34,8 @@ Deno.test("work grows with what has to be checked, looked up and moved", () => {
   for (const workFor of [get, put]) {
     assertEquals([0, MIB - 1, MIB, BULK_BYTES_MAX].map(workFor), [1, 1, 2, 33]);
   }
+  // The paths of a single leaf may take a pass over the whole fragment.
+  assertEquals(workOf({ type: "audit", plan, index: 0, leaves: [0] }), 33);
 });
 
 Deno.test("an answer costs by its size, a small one nothing more than its request", () => {

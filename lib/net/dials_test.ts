@@ -1,7 +1,6 @@
 import type { Address } from "@tesseras/core";
 import {
   DIAL_BURST_MS,
-  DIAL_FAILURES_MAX,
   DIAL_TIMEOUT_MS,
   DIALS_MAX,
   MIB,
@@ -104,29 +103,6 @@ Deno.test("waits longer after each failed dial, and not at all for a newer recor
   await world.clock.advance(5_000);
   await world.node(1);
   await world.clock.run(askPing(b, recordNow()));
-});
-
-Deno.test("remembers the failures of so many peers and no more", async () => {
-  await using world = new World(1);
-  const b = await world.node(2);
-  // A node that is full turns everyone away, which makes a failure without a wait.
-  const full = await world.node(1, { limits: { connectionsMax: 0 } });
-  const records: NodeRecord[] = [];
-  for (let seed = 1000; seed <= 1000 + DIAL_FAILURES_MAX; seed++) {
-    const identity = await identityOf(seed);
-    const address = full.transport.local;
-    records.push(recordOf(identity, [address], world.clock.nowMs()));
-  }
-  const [first, ...others] = records as [NodeRecord, ...NodeRecord[]];
-  const fail = (record: NodeRecord) =>
-    world.clock.run(assertRejectsCode(askPing(b, record), "refused"));
-  await fail(first);
-  for (const record of others.slice(0, -1)) await fail(record);
-  await fail(first);
-  await assertRejectsCode(askPing(b, first), "unreachable", /failed 2 times/);
-  for (const record of others) await fail(record);
-  await fail(first);
-  await assertRejectsCode(askPing(b, first), "unreachable", /failed 1 times/);
 });
 
 Deno.test("few dials begin at once, whatever is asked, and silent ones make way for the next", async () => {

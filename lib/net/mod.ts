@@ -19,24 +19,16 @@ export {
   type Call,
 } from "./ask.ts";
 export {
-  announcedBytes,
   bulkOf,
   type BulkReader,
   type BulkSource,
   collectBulk,
-  sendBulk,
-  StreamBulk,
   transferTimeoutMs,
 } from "./bulk.ts";
 export { answerCost, workOf } from "./cost.ts";
+export { DialPauses } from "./dial_pauses.ts";
 export { FrameReader } from "./frames.ts";
-export {
-  CLOSE,
-  dialHello,
-  firstContactHello,
-  type Self,
-  type Session,
-} from "./hello.ts";
+export { CLOSE, dialHello, type Self, type Session } from "./hello.ts";
 export type {
   Met,
   OpenPeerNet,
@@ -46,7 +38,6 @@ export type {
 } from "./peer_net.ts";
 export { Peers, type PeersParts } from "./peers.ts";
 export { type Handler, type Reply, serve, type Serving } from "./serve.ts";
-export { type Rate, TokenBucket, TokenBuckets } from "./token_bucket.ts";
 export {
   type Admit,
   type Closed,

@@ -14,7 +14,6 @@ import { DIAL_TIMEOUT_MS, DIALLED_MAX } from "@tesseras/core/limits";
 import type { NodeRecord, Request } from "@tesseras/wire";
 import type { Admission } from "./admission.ts";
 import { type Answer, ask, type AskOptions } from "./ask.ts";
-import { BulkOnce } from "./bulk.ts";
 import { workOf } from "./cost.ts";
 import { Challenges } from "./challenges.ts";
 import { Dials } from "./dials.ts";
@@ -73,8 +72,9 @@ export class Peers implements PeerNet {
     this.#pool = new SessionPool(parts.self.identity.id);
     const { transport, self } = parts;
     const onSession = (session: Session): void => this.#adopt(session);
+    const makeRoom = (): void => this.#makeRoom();
     this.#dials = new Dials(
-      { transport, self, tasks: this.#tasks, onSession },
+      { transport, self, tasks: this.#tasks, makeRoom, onSession },
       runtime,
     );
     this.#challenges = new Challenges({ self, tasks: this.#tasks }, runtime);
@@ -117,9 +117,9 @@ export class Peers implements PeerNet {
 
   /**
    * Asks a peer over its open session, whoever opened it, or over a new one. A session that turns out to be dead is replaced
-   * once, unless octets of the request have been sent. Every request may be repeated: `ping`, `find_node`, `find_value`,
-   * `get_plan`, `get_fragment` and `challenge` only read; a record that comes again with `store`, and the fragment of a
-   * `put_fragment`, count as kept (PROTOCOL.md, 3.4 and 3.6).
+   * once, and the octets of the request are sent there from the first. Every request may be repeated: `ping`, `find_node`, `find_value`,
+   * `get_plan`, `get_fragment`, `attest`, `audit` and `challenge` only read; a record that comes again with `store`, and the
+   * fragment of a `put_fragment`, count as kept (PROTOCOL.md, 3.4 and 3.6); what `forget` removed is gone.
    *
    * @throws as {@link ask}; `unreachable` when the peer cannot be dialled, `forged` when another key answers there,
    * `overloaded` when this node holds as many connections as it may
@@ -130,8 +130,7 @@ export class Peers implements PeerNet {
     options: AskOptions,
     signal: AbortSignal,
   ): Promise<Answer<R>> {
-    const once = options.bulk && new BulkOnce(options.bulk);
-    const call = { ...options, ...(once && { bulk: once }), request };
+    const call = { ...options, request };
     const known = this.#pool.best(peer.id);
     if (known === undefined) {
       return await this.#askOver(await this.#dial(peer, signal), call, signal);
@@ -140,7 +139,7 @@ export class Peers implements PeerNet {
     try {
       return await this.#askOver(known, call, signal);
     } catch (error) {
-      if (codeOf(error) !== "unreachable" || once?.begun) throw error;
+      if (codeOf(error) !== "unreachable") throw error;
     }
     this.#runtime.counters.add("peers.redialled");
     const next = this.#pool.best(peer.id) ?? await this.#dial(peer, signal);
@@ -195,7 +194,6 @@ export class Peers implements PeerNet {
   }
 
   async #dial(peer: NodeRecord, signal: AbortSignal): Promise<Live> {
-    if (!this.#dials.isRunning(peer.id)) this.#makeRoom();
     const session = await this.#dials.to(peer, signal);
     const live = this.#pool.best(peer.id);
     if (live !== undefined) return live;
@@ -314,7 +312,8 @@ export class Peers implements PeerNet {
       };
       session = await answerHello(connection, parts, signal);
     } catch (error) {
-      connection.close(CLOSE.refused, "hello failed");
+      if (signal.aborted) connection.close(CLOSE.leaving, "shutdown");
+      else connection.close(CLOSE.refused, "hello failed");
       if (codeOf(error) === undefined) throw error;
       return;
     }

@@ -6,7 +6,7 @@ import {
 } from "@tesseras/core/limits";
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import { bulkOf, collectBulk } from "./bulk.ts";
-import { dialHello } from "./hello.ts";
+import { CLOSE, dialHello } from "./hello.ts";
 import {
   fragmentOf,
   identityOf,
@@ -160,7 +160,7 @@ Deno.test("stopping fails what is under way and leaves no session anywhere", asy
   const bulk = bulkOf(patternBytes(16 * MIB));
   const putting = assertRejectsCode(
     b.peers.ask(a.record, putOf(bulk.bytes), { bulk }, never),
-    "unreachable",
+    "cancelled",
   );
   await world.clock.advance(100);
   await b[Symbol.asyncDispose]();
@@ -168,6 +168,22 @@ Deno.test("stopping fails what is under way and leaves no session anywhere", asy
   await assertRejectsCode(askPing(b, a.record), "cancelled");
   await world.clock.advance(1_000);
   assertEquals([a.peers.sessions(), b.peers.sessions()], [[], []]);
+});
+
+Deno.test("a dialer in the middle of its hello is told that the node leaves, not that it is unwelcome", async () => {
+  await using world = new World(1);
+  const a = await world.node(1);
+  const { transport } = await world.bare(2);
+  const { publicKey } = a.self.identity;
+  const expect = { publicKey };
+  const connection = await world.clock.run(
+    transport.dial(a.transport.local, expect, never),
+  );
+  await world.clock.advance(100);
+  await a[Symbol.asyncDispose]();
+  const { code } = await world.clock.run(connection.closed);
+  assertEquals(code, CLOSE.leaving);
+  assertEquals(a.counted("hello.unfinished"), 0);
 });
 
 Deno.test("a partition ends sessions, and healing brings them back", async () => {

@@ -109,7 +109,7 @@ Deno.test("a connection lost in between is replaced without the caller noticing"
   assertEquals(again.peers.sessions().length, 1);
 });
 
-Deno.test("octets that have begun to flow are never sent twice", async () => {
+Deno.test("a peer that goes in the middle of a transfer and comes back is sent all of it", async () => {
   await using world = new World(1);
   const [a, b] = await startNodes(world, 2) as [TestNode, TestNode];
   await world.clock.run(askPing(b, a.record));
@@ -125,12 +125,11 @@ Deno.test("octets that have begun to flow are never sent twice", async () => {
     },
   };
   const asked = b.peers.ask(a.record, putOf(bulk.bytes), { bulk }, never);
-  const rejected = assertRejectsCode(asked, "unreachable");
   await world.clock.advance(2_000);
   await a[Symbol.asyncDispose]();
   await world.node(1);
-  await world.clock.run(rejected);
-  assertEquals([begunCount, b.counted("peers.redialled")], [1, 0]);
+  assertEquals((await world.clock.run(asked)).response.type, "kept");
+  assertEquals([begunCount, b.counted("peers.redialled")], [2, 1]);
 });
 
 Deno.test("a peer that died without a word is found out by its silence and dialled anew", async () => {
@@ -166,6 +165,17 @@ Deno.test("an answer that says timeout is no silence", async () => {
   }
   assertEquals(b.counted("peers.silent_closed"), 0);
   assertEquals(b.counted("peers.dialled"), 1);
+});
+
+Deno.test("no session is closed to make room for a dial that does not begin", async () => {
+  await using world = new World(1);
+  const b = await world.node(50, { dialledMax: 1 });
+  const a = await world.node(1);
+  const hidden = await world.node(2, { hidden: true });
+  await world.clock.run(askPing(b, a.record));
+  await assertRejectsCode(askPing(b, hidden.record), "unreachable");
+  assertEquals(b.peers.sessions().length, 1);
+  assertEquals(b.counted("peers.idle_closed"), 0);
 });
 
 Deno.test("a source that cannot be reached does not cost the session", async () => {

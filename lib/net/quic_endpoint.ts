@@ -6,6 +6,7 @@ import {
   CONNECTION_IDLE_MS,
   DIAL_GIVE_UP_MS,
   KEEPALIVE_MS,
+  NETWORK_DEFAULT,
   STREAMS_MAX,
 } from "@tesseras/core/limits";
 import type { NodeSigner } from "@tesseras/crypto";
@@ -23,7 +24,9 @@ export type QuicOptions = {
   /** The UDP port to bind; port 0 takes a free one, `0.0.0.0` and `::` mean every interface (`::` serves IPv4 too). */
   readonly listen: Address;
   /** Asked before anything is spent on an inbound connection. Everybody may come in by default. */
-  readonly admit?: Admit;
+  readonly admit?: Admit | undefined;
+  /** The network we belong to, `main` unless given: letters a to z, digits and hyphens. Nodes of another one are refused, and refuse us. */
+  readonly network?: string | undefined;
   readonly idleTimeoutMs?: number;
   /** Connections we dialled are kept alive at this pace; those we answered are the dialer's to keep. */
   readonly keepAliveMs?: number;
@@ -50,7 +53,9 @@ export function congestionControlFor(listen: Address): CongestionControl {
 }
 
 /** {@link QuicOptions} with every default filled in. */
-export type QuicSettings = Required<QuicOptions>;
+export type QuicSettings = {
+  readonly [Name in keyof QuicOptions]-?: NonNullable<QuicOptions[Name]>;
+};
 
 /** Fills in what the options leave open. */
 export function settingsOf(options: QuicOptions): QuicSettings {
@@ -59,6 +64,7 @@ export function settingsOf(options: QuicOptions): QuicSettings {
     identity: options.identity,
     listen: options.listen,
     admit: options.admit ?? (() => true),
+    network: options.network ?? NETWORK_DEFAULT,
     idleTimeoutMs: options.idleTimeoutMs ?? defaults.idleTimeoutMs,
     keepAliveMs: options.keepAliveMs ?? defaults.keepAliveMs,
     dialTimeoutMs: options.dialTimeoutMs ?? defaults.dialTimeoutMs,
@@ -101,10 +107,18 @@ export function bindEndpoint(settings: QuicSettings, runtime: Runtime): Bound {
   }
 }
 
+/**
+ * The application protocol of a network. TLS refuses who offers another before anything else is said, and what the two agreed on is
+ * part of what its keys are made from, so nobody in between can change it.
+ */
+export function protocolOf(network: string): string {
+  return network === NETWORK_DEFAULT ? ALPN : `${ALPN}/${network}`;
+}
+
 /** What dialling and answering have in common. */
 export function wireOptions(settings: QuicSettings) {
   return {
-    alpnProtocols: [ALPN],
+    alpnProtocols: [protocolOf(settings.network)],
     maxIdleTimeout: settings.idleTimeoutMs,
     maxConcurrentBidirectionalStreams: STREAMS_MAX,
     maxConcurrentUnidirectionalStreams: 0,

@@ -20,6 +20,13 @@ export function dialError(error: unknown, address: Address): TesserasError {
       cause: error,
     });
   }
+  if (isOtherNetwork(error)) {
+    return new TesserasError(
+      "refused",
+      `${cannot}: the node there is of another network, or of another version`,
+      { cause: error },
+    );
+  }
   // The far end's own complaint about us also names a handshake, so whose words these are comes first.
   if (/^(closed|aborted) by peer/.test(text)) {
     return new TesserasError("refused", `${cannot}: ${text}`, {
@@ -36,6 +43,12 @@ export function dialError(error: unknown, address: Address): TesserasError {
   return new TesserasError("unreachable", `${cannot}: ${text}`, {
     cause: error,
   });
+}
+
+/** Whether the two ends had no application protocol in common (TLS alert 120, RFC 7301, 3.2): their networks or versions differ. */
+export function isOtherNetwork(error: unknown): boolean {
+  return /^(?:aborted by peer: )?the cryptographic handshake failed: error 120\b/
+    .test(messageOf(error));
 }
 
 /** The error of opening a socket: `inUse` when the port is taken, `unusable` otherwise. */

@@ -4,6 +4,7 @@ import {
   closedBy,
   closedLost,
   dialError,
+  isOtherNetwork,
   listenError,
   streamError,
 } from "./quic_errors.ts";
@@ -39,10 +40,15 @@ Deno.test("reads what the platform says about a dial", () => {
 
 Deno.test("a peer cannot make itself look forged, or like another failure, by what it says", () => {
   for (
-    const reason of ["invalid peer certificate: BadSignature", "timed out"]
+    const reason of [
+      "invalid peer certificate: BadSignature",
+      "timed out",
+      "the cryptographic handshake failed: error 120",
+    ]
   ) {
     const text = `closed by peer: ${reason} (code 7)`;
     assertEquals(dialError(new Error(text), address).code, "refused");
+    assertEquals(isOtherNetwork(new Error(text)), false);
   }
 });
 

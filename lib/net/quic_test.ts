@@ -63,9 +63,9 @@ transportContract("QUIC", (): TransportLab => {
   const runtime = runtimeOf();
   return {
     clock: systemClock,
-    open: (identity, { admit, impatient } = {}) =>
+    open: (identity, { admit, impatient, network } = {}) =>
       open(
-        { identity, admit, dialTimeoutMs: impatient ? 500 : 20_000 },
+        { identity, admit, network, dialTimeoutMs: impatient ? 500 : 20_000 },
         runtime,
       ),
     // Port 9 is "discard": nothing on a test machine answers there.
@@ -87,7 +87,7 @@ Deno.test("QUIC: a client of another protocol ends alone, and is counted", async
   });
   const refused = await stranger.then(() => undefined, (error) => error);
   assertTrue(/known protocol/.test(String(refused)), String(refused));
-  assertEquals(runtime.counters.get("quic.bad_client"), 1);
+  assertEquals(runtime.counters.get("quic.other_network"), 1);
   await assertAnswers(bert);
 });
 
@@ -153,6 +153,19 @@ Deno.test("QUIC: counts who was refused, who broke off and who connected", async
   assertEquals(counters.get("quic.accepted"), 1);
 });
 
+Deno.test("QUIC: both ends count that they are of different networks", async () => {
+  const [atAnna, atBert] = [runtimeOf(), runtimeOf()];
+  await using anna = await open({ network: "garden" }, atAnna);
+  await using bert = await open({ identity: BERT }, atBert);
+  await assertRejectsCode(anna.dial(bert.local, toBert, never), "refused");
+  const seen = [atAnna, atBert].map(({ counters }) => [
+    counters.get("quic.dialled_other_network"),
+    counters.get("quic.other_network"),
+  ]);
+  assertEquals(seen, [[1, 0], [0, 1]]);
+  assertEquals(atBert.counters.get("quic.bad_client"), 0);
+});
+
 Deno.test("QUIC: gives up a handshake that its dialer never goes on with", async () => {
   // Five seconds of patience end in a quarter of one.
   const runtime = runtimeOf(pacedClock(1 / 20));
@@ -168,6 +181,41 @@ Deno.test("QUIC: gives up a handshake that its dialer never goes on with", async
   }
   assertEquals(runtime.counters.get("quic.accepted"), 0);
 });
+
+Deno.test("QUIC: an address that has not been proven is sent thrice what came from it, and no more than one packet beyond, whatever is said in greeting", async () => {
+  const packetBytesMax = 1_500;
+  const heard = await Promise.all([0, 400, 100_000].map(heardUnproven));
+  for (const { cameBytes, sentBytes } of heard) {
+    const saw = `${sentBytes} bytes for ${cameBytes}`;
+    assertTrue(cameBytes >= 1_200, saw);
+    assertTrue(sentBytes <= 3 * cameBytes + packetBytesMax, saw);
+  }
+});
+
+/** What an answerer sends to a dialer that says nothing after its first packet, when it greets with so many bytes. */
+async function heardUnproven(greetingBytes: number) {
+  // Two seconds: long enough for what got no answer to be sent again.
+  const runtime = runtimeOf(pacedClock(0.4));
+  await using bert = await open({ identity: BERT }, runtime);
+  let greeting: Promise<unknown> | undefined;
+  bert.greetWith((connection) => {
+    const say = async () => {
+      const stream = await connection.open(never);
+      await stream.write(new Uint8Array(greetingBytes), never);
+    };
+    greeting = say().catch((error) => error);
+  });
+  await using line = new UdpLine(bert.local);
+  line.forwardLeft = 1;
+  await using anna = await open({});
+  await anna.dial(line.address, toBert, never).catch(() => {});
+  using patience = systemClock.deadline(20_000, never);
+  while (runtime.counters.get("quic.handshake_timeout") === 0) {
+    await systemClock.sleep(10, patience.signal);
+  }
+  await greeting;
+  return { cameBytes: line.forwardedBytes, sentBytes: line.answeredBytes };
+}
 
 Deno.test("QUIC: refuses more handshakes at once than it has places", async () => {
   // Patience for fifty seconds: no handshake is given up while the others begin, however busy the machine is.

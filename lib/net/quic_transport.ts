@@ -12,7 +12,6 @@ import {
   throwIfAborted,
 } from "@tesseras/core";
 import {
-  ALPN,
   ARRIVALS_MAX,
   HALF_OPEN_MAX,
   HELLO_TIMEOUT_MS,
@@ -22,8 +21,13 @@ import { Arrivals } from "./arrivals.ts";
 import { DialPlaces } from "./dial_places.ts";
 import type { Trust } from "./certificate.ts";
 import { QuicConnection, remoteOf } from "./quic_connection.ts";
-import { type Bound, type QuicSettings, wireOptions } from "./quic_endpoint.ts";
-import { dialError } from "./quic_errors.ts";
+import {
+  type Bound,
+  protocolOf,
+  type QuicSettings,
+  wireOptions,
+} from "./quic_endpoint.ts";
+import { dialError, isOtherNetwork } from "./quic_errors.ts";
 import {
   CLOSED_FRIENDLY,
   CLOSED_REFUSED,
@@ -43,6 +47,7 @@ export class QuicTransport implements Transport {
   readonly #endpoint: Deno.QuicEndpoint;
   readonly #listener: Deno.QuicListener;
   readonly #settings: QuicSettings;
+  readonly #protocol: string;
   readonly #runtime: Runtime;
   readonly #tasks = new Tasks(new AbortController().signal);
   readonly #arrivals = new Arrivals<Connection>(ARRIVALS_MAX);
@@ -60,6 +65,7 @@ export class QuicTransport implements Transport {
     this.#settings = settings;
     this.#runtime = runtime;
     this.#dials = new DialPlaces(runtime.clock);
+    this.#protocol = protocolOf(settings.network);
     const { hostname, port } = bound.endpoint.addr;
     this.local = { ip: canonicalIp(hostname) ?? hostname, port };
     this.#tasks.spawn(() => this.#acceptAll());
@@ -91,6 +97,9 @@ export class QuicTransport implements Transport {
       throwIfAborted(signal);
       if (this.#disposing) throw disposed(address);
       if (deadline.signal.aborted) throw nobodyAnswers(address);
+      if (isOtherNetwork(error)) {
+        this.#runtime.counters.add("quic.dialled_other_network");
+      }
       throw dialError(error, address);
     }
   }
@@ -146,8 +155,8 @@ export class QuicTransport implements Transport {
   /** Decides about one first packet. Does not wait, so that a flood is shed at the pace it comes in. */
   #answer(incoming: Deno.QuicIncoming): void {
     const { counters } = this.#runtime;
-    const conn = acceptEarly(incoming);
-    if (conn === undefined) return counters.add("quic.bad_client");
+    const conn = this.#acceptEarly(incoming);
+    if (conn === undefined) return;
     if (this.#halfOpenCount >= HALF_OPEN_MAX) {
       counters.add("quic.half_open_refused");
       return refuse(conn);
@@ -157,6 +166,19 @@ export class QuicTransport implements Transport {
       return refuse(conn);
     }
     this.#tasks.spawn((signal) => this.#shakeHands(conn, signal));
+  }
+
+  /** Takes an incoming connection in before its handshake: the only way to learn its address without losing it. */
+  #acceptEarly(incoming: Deno.QuicIncoming): Deno.QuicConn | undefined {
+    try {
+      return incoming.accept({ zeroRtt: true });
+    } catch (error) {
+      // Thrown for whatever is wrong with the client's first packet. It must end that client and nobody else.
+      this.#runtime.counters.add(
+        isOtherNetwork(error) ? "quic.other_network" : "quic.bad_client",
+      );
+      return undefined;
+    }
   }
 
   async #shakeHands(conn: Deno.QuicConn, signal: AbortSignal): Promise<void> {
@@ -180,7 +202,7 @@ export class QuicTransport implements Transport {
     } finally {
       this.#halfOpenCount--;
     }
-    if (connection.ending || conn.protocol !== ALPN) {
+    if (connection.ending || conn.protocol !== this.#protocol) {
       return counters.add("quic.handshake_failed");
     }
     if (!this.#arrivals.push(connection)) {
@@ -218,16 +240,6 @@ export class QuicTransport implements Transport {
     }
     this.#endpoint.close();
     await this.#tasks.stop();
-  }
-}
-
-/** Takes an incoming connection in before its handshake: the only way to learn its address without losing it. */
-function acceptEarly(incoming: Deno.QuicIncoming): Deno.QuicConn | undefined {
-  try {
-    return incoming.accept({ zeroRtt: true });
-  } catch {
-    // Thrown for whatever is wrong with the client's first packet. It must end that client and nobody else.
-    return undefined;
   }
 }
 

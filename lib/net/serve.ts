@@ -130,6 +130,8 @@ async function serveStream(serve: Serve, signal: AbortSignal): Promise<void> {
   try {
     const arrived = await arrive(serve, signal);
     if (arrived === undefined) return;
+    // A handler may have stopped reading half way.
+    using _bulk = arrived.bulk;
     const sealed = !mayAsk
       ? seal(arrived.id, TOO_MANY)
       : !meter.work(workOf(arrived.request))
@@ -256,14 +258,15 @@ function refusal(error: unknown, { counters, log }: Runtime): ErrorAnswer {
 
 /** Sends the answer and its octets, and ends our side. The peer has what was sent even when the stream is abandoned next. */
 async function send(
-  { stream, runtime: { clock } }: Serve,
+  { stream, serving: { activity }, runtime: { clock } }: Serve,
   { frame, bulk }: Sealed,
   signal: AbortSignal,
 ): Promise<void> {
-  using deadline = clock.deadline(STALL_TIMEOUT_MS, signal);
-  await stream.write(frame, deadline.signal);
-  if (bulk === undefined) return await stream.finish(deadline.signal);
-  using transfer = clock.deadline(transferTimeoutMs(bulk.bytes), signal);
-  await sendBulk({ stream, clock }, bulk, transfer.signal);
-  await stream.finish(transfer.signal);
+  using heading = clock.deadline(STALL_TIMEOUT_MS, signal);
+  await stream.write(frame, heading.signal);
+  if (bulk === undefined) return await stream.finish(heading.signal);
+  const onTaken = (): void => activity.heard();
+  await sendBulk({ stream, clock, onTaken }, bulk, signal);
+  using ending = clock.deadline(STALL_TIMEOUT_MS, signal);
+  await stream.finish(ending.signal);
 }

@@ -364,3 +364,24 @@ Deno.test("a connection that ends stops the handlers behind it", async () => {
   assertEquals(stopped, 3);
   assertEquals(node.peers.sessions(), []);
 });
+
+Deno.test("a handler that stops reading in the middle leaves no alarm behind", async () => {
+  await using world = new World(2);
+  const node = await world.node(1, {
+    handler: async (_from, _request, bulk, signal) => {
+      await bulk!.read(signal);
+      return { response: { type: "error", code: "diskFull", text: "" } };
+    },
+  });
+  const connection = await known(world, node);
+  const put = concat([frame(putOf(1_000)), new Uint8Array(100)]);
+  const timersBefore = world.clock.timerCount;
+  for (let i = 0; i < 300; i++) {
+    const stream = await send(connection, put);
+    await world.clock.run(answer(stream));
+    stream.abandon();
+  }
+  // What was cancelled is swept now and then.
+  const timers = world.clock.timerCount - timersBefore;
+  assertTrue(timers < 150, `${timers} timers`);
+});

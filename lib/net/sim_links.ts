@@ -72,7 +72,9 @@ export class SimLinks {
 
   /** How long the bytes take, what was lost sent again; `undefined` when the connection would be dead before they came. */
   delayMs(from: string, to: string, bytes: number): number | undefined {
-    const link = this.#links.get(linkKey(from, to));
+    const link = this.#links.size > 0
+      ? this.#links.get(linkKey(from, to))
+      : undefined;
     const latencyMs = this.#draw(link?.latencyMs ?? this.#latency(from, to));
     const lossMs = this.#lossMs(
       link?.lossRate ?? this.#weather.lossRate,

@@ -12,11 +12,10 @@ function lab(weather: Partial<SimOptions>): TransportLab {
   let port = 4433;
   return {
     clock,
-    open: (identity, { admit } = {}) => {
+    open: (identity, { admit, network: name } = {}) => {
       const address = { ip: "192.0.2.1", port: port++ };
-      return Promise.resolve(
-        network.transport({ identity, address, ...(admit && { admit }) }),
-      );
+      const node = { identity, address, admit, network: name };
+      return Promise.resolve(network.transport(node));
     },
     nobody: { ip: "192.0.2.99", port: 1 },
     run: (body) => clock.run(body),

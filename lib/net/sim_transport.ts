@@ -7,7 +7,11 @@ import {
   TesserasError,
   throwIfAborted,
 } from "@tesseras/core";
-import { ARRIVALS_MAX, DIAL_GIVE_UP_MS } from "@tesseras/core/limits";
+import {
+  ARRIVALS_MAX,
+  DIAL_GIVE_UP_MS,
+  NETWORK_DEFAULT,
+} from "@tesseras/core/limits";
 import { Arrivals } from "./arrivals.ts";
 import { SimConnection, type SimWorld } from "./sim_connection.ts";
 import {
@@ -29,7 +33,9 @@ export type SimNode = {
   /** Who answers here: the part of a node's signer that a handshake proves. */
   readonly identity: { readonly publicKey: Uint8Array };
   readonly address: Address;
-  readonly admit?: Admit;
+  readonly admit?: Admit | undefined;
+  /** The network it belongs to; the public one unless given. */
+  readonly network?: string | undefined;
 };
 
 /** The network as a node sees it: who lives at an address now. */
@@ -39,6 +45,7 @@ export type SimDirectory = Map<string, SimTransport>;
 export class SimTransport implements Transport {
   readonly local: Address;
   readonly #name: string;
+  readonly #network: string;
   readonly #node: SimNode;
   readonly #world: SimWorld;
   readonly #directory: SimDirectory;
@@ -51,6 +58,7 @@ export class SimTransport implements Transport {
     this.#node = node;
     this.local = node.address;
     this.#name = formatAddress(node.address);
+    this.#network = node.network ?? NETWORK_DEFAULT;
     this.#world = world;
     this.#directory = directory;
     directory.set(this.#name, this);
@@ -135,6 +143,11 @@ export class SimTransport implements Transport {
       await this.#travel(to, this.#name, signal);
       trace("refuse", to, this.#name, 0);
       throw cannotReach(address, "refused", "the peer did not admit us");
+    }
+    if (target.#network !== this.#network) {
+      await this.#travel(to, this.#name, signal);
+      trace("refuse", to, this.#name, 0);
+      throw cannotReach(address, "refused", "it is of another network");
     }
     const { near, far } = this.#pair(target);
     try {

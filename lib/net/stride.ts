@@ -1,5 +1,5 @@
 /** How many octets of bulk to move at once. Decides only. */
-import { BULK_CHUNK_BYTES, BULK_STRIDE_BYTES_MAX } from "@tesseras/core/limits";
+import { BULK_STRIDE_BYTES_MAX } from "@tesseras/core/limits";
 
 /** A piece sooner done than this may be followed by one twice as large. */
 const QUICK_MS = 100;
@@ -8,19 +8,26 @@ const LATE_MS = 400;
 
 /**
  * Grows on a quick line, where every piece costs its handling, and falls back at once on a slow one, where each must show
- * progress within the stall limit.
+ * that the line lives.
  */
 export class Stride {
-  #bytes = BULK_CHUNK_BYTES;
+  readonly #leastBytes: number;
+  #bytes: number;
 
-  /** Octets of the next piece: from `BULK_CHUNK_BYTES` to `BULK_STRIDE_BYTES_MAX`. */
+  /** @param leastBytes octets of a piece on a line that is not known to be quick */
+  constructor(leastBytes: number) {
+    this.#leastBytes = leastBytes;
+    this.#bytes = leastBytes;
+  }
+
+  /** Octets of the next piece: from the least to `BULK_STRIDE_BYTES_MAX`. */
   get bytes(): number {
     return this.#bytes;
   }
 
   /** Notes how long a piece took, in milliseconds. */
   took(ms: number): void {
-    if (ms > LATE_MS) this.#bytes = BULK_CHUNK_BYTES;
+    if (ms > LATE_MS) this.#bytes = this.#leastBytes;
     else if (ms < QUICK_MS) {
       this.#bytes = Math.min(2 * this.#bytes, BULK_STRIDE_BYTES_MAX);
     }

@@ -23,6 +23,12 @@ export class TokenBucket {
     this.#countedMs = clock.monotonicMs();
   }
 
+  /** Whether nothing is missing: then it says no more than a new one would. */
+  get isFull(): boolean {
+    this.#fill();
+    return this.#tokens >= this.#rate.burst;
+  }
+
   /** Whether it could pay so much now. What costs more than the whole bucket waits for a full one, and not for ever. */
   has(cost = 1): boolean {
     this.#fill();
@@ -50,13 +56,18 @@ export class TokenBucket {
   }
 }
 
-/** A bucket for each sender, as many as are remembered; the one unheard for longest is forgotten first. */
+/**
+ * A bucket for each sender, as many as are remembered. Whoever has asked for nothing until its bucket was full again is
+ * forgotten when somebody else comes, and beyond `countMax` the one unheard for longest.
+ */
 export class TokenBuckets {
   readonly #rate: Rate;
   readonly #countMax: number;
   readonly #clock: Clock;
   /** Oldest use first, because a `Map` keeps the order of insertion. */
   readonly #byKey = new Map<string, TokenBucket>();
+  /** The last in the map: a sender is often asked for several times in a row. */
+  #newest: { readonly key: string; readonly bucket: TokenBucket } | undefined;
 
   constructor(
     options: Rate & { readonly countMax: number },
@@ -74,14 +85,26 @@ export class TokenBuckets {
 
   /** The bucket of a sender, a full one when it is not remembered. Do not keep it. */
   of(key: string): TokenBucket {
+    if (this.#newest?.key === key) return this.#newest.bucket;
     const known = this.#byKey.get(key);
-    if (known !== undefined) this.#byKey.delete(key);
+    if (known === undefined) this.#forgetFull();
+    else this.#byKey.delete(key);
     const bucket = known ?? new TokenBucket(this.#rate, this.#clock);
     this.#byKey.set(key, bucket);
     if (this.#byKey.size > this.#countMax) {
       const [oldest] = this.#byKey.keys();
       this.#byKey.delete(oldest!);
     }
+    this.#newest = { key, bucket };
     return bucket;
+  }
+
+  /** Two at most, so that they are fewer each time somebody comes, and nobody waits for it. */
+  #forgetFull(): void {
+    let left = 2;
+    for (const [key, bucket] of this.#byKey) {
+      if (left-- === 0 || !bucket.isFull) return;
+      this.#byKey.delete(key);
+    }
   }
 }

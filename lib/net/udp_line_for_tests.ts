@@ -9,6 +9,10 @@ export class UdpLine implements AsyncDisposable {
   answering = true;
   /** Packets that still pass towards the target; the rest are dropped. */
   forwardLeft = Infinity;
+  /** Bytes that have passed towards the target. */
+  forwardedBytes = 0;
+  /** Bytes that the target has sent, whether they got back to the dialer or not. */
+  answeredBytes = 0;
   readonly #target: Deno.NetAddr;
   readonly #front = listen();
   readonly #back = listen();
@@ -35,12 +39,14 @@ export class UdpLine implements AsyncDisposable {
       this.#dialer = from;
       if (!this.passing || this.forwardLeft <= 0) continue;
       this.forwardLeft--;
+      this.forwardedBytes += packet.length;
       await this.#back.send(packet, this.#target);
     }
   }
 
   async #backward(): Promise<void> {
     for await (const [packet] of this.#back) {
+      this.answeredBytes += packet.length;
       if (this.passing && this.answering && this.#dialer) {
         await this.#front.send(packet, this.#dialer);
       }

@@ -2,6 +2,9 @@
 import { type Clock, codeOf, Tasks } from "@tesseras/core";
 import type { Live } from "./pool.ts";
 
+/** How often is looked whether something is asked again while a dial for an earlier question goes on. */
+const LOOK_MS = 250;
+
 /** What a watch may do. */
 export type VigilParts = {
   readonly clock: Clock;
@@ -35,7 +38,7 @@ export async function keepVigil(
           live.watched = false;
           return;
         }
-        await scope.settled();
+        await clock.sleep(LOOK_MS, scope.signal);
         break;
       case "wait":
         await clock.sleep(step.ms, scope.signal);

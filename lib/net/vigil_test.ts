@@ -6,13 +6,14 @@ import {
   STALL_TIMEOUT_MS,
 } from "@tesseras/core/limits";
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
-import { collectBulk } from "./bulk.ts";
+import { bulkOf, collectBulk } from "./bulk.ts";
 import {
   fragmentOf,
   handlerOf,
   never,
   type NodeOptions,
   putOf,
+  recordOf,
   runtimeOn,
   startNode,
   type TestNode,
@@ -169,6 +170,76 @@ Deno.test("octets that arrive are heard, though a ping is not answered", async (
   assertEquals(seen(b), { pinged: 0, dialled: 0, closed: 0 });
 });
 
+/** Asks somebody else once a second, so that our own line is proven. */
+async function proveFor(
+  seconds: number,
+  world: World,
+  [from, to]: readonly [TestNode, TestNode],
+): Promise<void> {
+  for (let second = 0; second < seconds; second++) {
+    await askPing(from, to.record);
+    await world.clock.sleep(1_000, never);
+  }
+}
+
+Deno.test("a slow line is not given up while octets arrive, though pings wait behind them and others answer", async () => {
+  const bytesPerSecond = 9_000;
+  await using world = new World(1, { bytesPerSecond });
+  const handler = handlerOf(() => a.record);
+  const a: TestNode = await world.node(1, {
+    handler: async (from, request, bulk, signal) => {
+      const reply = await handler(from, request, bulk, signal);
+      if (reply.bulk === undefined) return reply;
+      // In packets, as on a real line: all of them are sent at once and wait in its queue.
+      const { bytes } = reply.bulk;
+      const chunks = async function* () {
+        for (let at = 0; at < bytes; at += 1_000) {
+          yield await Promise.resolve(
+            new Uint8Array(Math.min(1_000, bytes - at)),
+          );
+        }
+      };
+      return { ...reply, bulk: { bytes, chunks } };
+    },
+  });
+  const [b, c] = [await world.node(2), await world.node(3)];
+  await world.clock.run(askPing(b, a.record));
+  const proving = proveFor(20, world, [b, c]);
+  const asked = b.peers.ask(a.record, fragmentOf(100_000), {}, never).then(
+    async ({ bulk }) => await collectBulk(bulk!, never),
+  );
+  const tookMs = await lasted(world, asked);
+  await world.clock.run(proving);
+  assertEquals((await asked).length, 100_000);
+  assertTrue(tookMs > 10_000, `${tookMs} ms`);
+  assertEquals(seen(b).closed, 0);
+});
+
+Deno.test("a peer that takes octets slowly is not given up while it does, though a ping is not answered", async () => {
+  await using world = new World(1);
+  const handler = handlerOf(() => a.record);
+  const a: TestNode = await world.node(1, {
+    handler: async (from, request, bulk, signal) => {
+      if (request.type === "ping") await world.clock.sleep(60_000, signal);
+      if (bulk === undefined) {
+        return await handler(from, request, bulk, signal);
+      }
+      while (await bulk.read(signal) !== undefined) {
+        await world.clock.sleep(1_000, signal);
+      }
+      return { response: { type: "kept", provider: new Uint8Array(8) } };
+    },
+  });
+  const [b, c] = [await world.node(2), await world.node(3)];
+  const proving = proveFor(20, world, [b, c]);
+  const bulk = bulkOf(new Uint8Array(4 * MIB));
+  const asked = b.peers.ask(a.record, putOf(bulk.bytes), { bulk }, never);
+  const tookMs = await lasted(world, asked);
+  await world.clock.run(proving);
+  assertTrue(tookMs > 10_000, `${tookMs} ms`);
+  assertEquals(seen(b).closed, 0);
+});
+
 Deno.test("an old session that answers first ends the dial beside it", async () => {
   await using world = new World(1, { latencyMs: 100 });
   const a = await slowNode(world, { type: "ping", ms: 900 });
@@ -196,20 +267,18 @@ Deno.test("a peer that is slow at everything keeps its old session, and is not a
   assertEquals(b.counted("peers.redialled"), 0);
 });
 
-Deno.test("octets that have begun to flow are not sent twice to a peer that was started again", async () => {
+Deno.test("octets that had begun to flow are sent again, from the first, to a peer that was started again", async () => {
   await using world = new World(1);
   const [a, b] = await startNodes(world, 2) as [TestNode, TestNode];
   await world.clock.run(askPing(b, a.record));
   const bulk = slowBulk(world);
   const asked = b.peers.ask(a.record, putOf(bulk.bytes), { bulk }, never);
-  const rejected = assertRejectsCode(asked, "unreachable");
   await world.clock.advance(2_000);
   world.network.crash(world.addressOf(1));
-  const again = await world.node(1);
-  assertTrue(await lasted(world, rejected) < 4_000);
-  assertEquals([bulk.begunCount, b.counted("peers.redialled")], [1, 0]);
-  await world.clock.advance(100);
-  assertEquals(again.peers.sessions().length, 1, "the next one finds it");
+  await world.node(1);
+  assertTrue(await lasted(world, asked) < 8_000);
+  assertEquals((await asked).response.type, "kept");
+  assertEquals([bulk.begunCount, b.counted("peers.redialled")], [2, 1]);
 });
 
 Deno.test("a peer killed in mid-transfer is given up long before the transfer stalls, if others answer", async () => {
@@ -239,6 +308,35 @@ Deno.test("a peer killed in mid-transfer is given up long before the transfer st
     }
     assertEquals(bulk.begunCount, 1);
   }
+});
+
+Deno.test("a question that comes while a dial for an earlier one goes on is watched, too", async () => {
+  await using world = new World(1);
+  const [a, b, c] = await startNodes(world, 3) as [
+    TestNode,
+    TestNode,
+    TestNode,
+  ];
+  await world.clock.run(askPing(b, a.record));
+  world.network.crash(world.addressOf(1));
+  // Three addresses at which nobody is take 15 s to try.
+  const addresses = [201, 202, 203].map((seed) => world.addressOf(seed));
+  const moved = recordOf(
+    a.self.identity,
+    addresses,
+    world.clock.nowMs() + 1_000,
+  );
+  using soon = world.clock.deadline(2_000, never);
+  await world.clock.run(
+    assertRejectsCode(askPing(b, moved, soon.signal), "timeout"),
+  );
+  await world.clock.advance(1_000);
+  const asked = assertRejectsCode(askPing(b, moved), "unreachable");
+  const proving = proveFor(20, world, [b, c]);
+  const tookMs = await lasted(world, asked);
+  assertTrue(tookMs < 7_000, `${tookMs} ms`);
+  assertEquals(seen(b).closed, 1);
+  await world.clock.run(proving);
 });
 
 Deno.test("a peer that shakes hands and never answers costs one dial in the time of a request", async () => {

@@ -74,7 +74,8 @@ export async function explore(
       await mapBounded(wave, LOOKUP_PARALLEL, async (target, laneSignal) => {
         const options = {
           want: CAPABILITIES.DHT,
-          exclude: survey.suspects(),
+          exclude: (id: NodeId) => survey.isSuspect(id),
+          isThorough: true,
         };
         const { closest } = await findNodes(node, target, options, laneSignal);
         survey.answered(target, closest);

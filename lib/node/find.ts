@@ -15,6 +15,7 @@ import {
 import {
   BUCKET_PEERS_MAX,
   LOOKUP_PATHS_MAX,
+  LOOKUP_PATIENT_NODES_MAX,
   LOOKUP_QUESTIONS_MAX,
   LOOKUP_TIMEOUT_MS,
   QUERY_TIMEOUT_MS,
@@ -31,8 +32,10 @@ export type FindOptions = {
   readonly want?: number;
   /** How many of the closest peers must have answered before it ends. */
   readonly count?: number;
+  /** Whether to wait for the slow among the closest, too: for whoever places something with them, or counts them. */
+  readonly isThorough?: boolean;
   /** Peers neither to ask nor to find, since they are known, and suspect. */
-  readonly exclude?: readonly NodeId[];
+  readonly exclude?: (id: NodeId) => boolean;
 };
 
 /** What a lookup found. */
@@ -72,7 +75,7 @@ export function findNodes(
 
 /**
  * Runs one iterative lookup with any question, over paths that share nobody. Ends when the closest known
- * peers have all answered or nobody is left to ask, never at the first plausible answer; after
+ * peers have answered, a few slow ones apart, or nobody is left to ask, never at the first plausible answer; after
  * `LOOKUP_TIMEOUT_MS` it gives what it has.
  */
 export async function find(
@@ -99,8 +102,8 @@ export async function find(
     foundCount: found.closest.length,
     questions: found.trace,
   });
-  if (!signal.aborted && search.hasLate && node.spawn(search.outlive)) {
-    // The late are left to their own deadlines, so that the silent among them are noticed; nobody waits for that.
+  if (!signal.aborted && search.hasOpen && node.spawn(search.outlive)) {
+    // The slow are left to their own deadlines, so that the silent among them are noticed; nobody waits for that.
     unstopped.move();
   } else {
     await tasks.stop();
@@ -128,8 +131,8 @@ class Search {
   readonly #tasks: Tasks;
   readonly #paths: Paths<NodeRecord>;
   readonly #aim: Omit<LookedFor, "closest">;
-  /** Whether it leaves somebody out. */
-  readonly #isPartial: boolean;
+  /** Whether it left somebody out. */
+  #isPartial = false;
   readonly #notes = new TraceNotes();
   readonly #beganMs: number;
   readonly #over = Promise.withResolvers<void>();
@@ -145,24 +148,35 @@ class Search {
     this.#question = question;
     this.#tasks = tasks;
     this.#beganMs = this.#clock.monotonicMs();
-    const { want = 0, count = BUCKET_PEERS_MAX, exclude = [] } = options;
-    this.#isPartial = exclude.length > 0;
+    const { want = 0, count = BUCKET_PEERS_MAX } = options;
+    const size = node.size.now();
+    const isSmall = size === undefined || size <= LOOKUP_PATIENT_NODES_MAX;
     this.#aim = { target, want, count };
     this.#paths = new Paths<NodeRecord>({
       target,
       // As many for each path as one lookup is to find: when those nearest to the target have died together, the next are asked.
       seeds: node.table.closest(
         target,
-        LOOKUP_PATHS_MAX * count + exclude.length,
+        // Those left out may fill a bucket.
+        LOOKUP_PATHS_MAX * count +
+          (options.exclude === undefined ? 0 : BUCKET_PEERS_MAX),
       ),
       count,
       parallel: node.lookupParallel,
       pathsMax: node.lookupPathsMax,
       questionsMax: Math.max(LOOKUP_QUESTIONS_MAX, 2 * count),
       want,
-      exclude: [node.id, ...exclude],
+      exclude: (id) => equal(id, node.id) || this.#leavesOut(id, options),
       subnetMax: node.subnetPeersMax?.bucket,
+      overtakenMax: options.isThorough === true || isSmall ? 0 : undefined,
+      surroundings: isSmall ? undefined : { size, powBits: node.powBits },
     });
+  }
+
+  #leavesOut(id: NodeId, { exclude }: FindOptions): boolean {
+    const isOut = exclude?.(id) === true;
+    if (isOut) this.#isPartial = true;
+    return isOut;
   }
 
   /** Asks until it is over. What is still open then goes on. */
@@ -183,9 +197,10 @@ class Search {
     }
   }
 
-  /** Whether it ended with nothing open but what is late. */
-  get hasLate(): boolean {
-    return this.#paths.onlyLate;
+  /** Whether it ended by itself, with questions open that it need not wait for. */
+  get hasOpen(): boolean {
+    return this.#paths.openCount > 0 &&
+      (this.#paths.done || this.#paths.onlyLate);
   }
 
   /** What is known so far. */
@@ -206,10 +221,11 @@ class Search {
     this.#node.size.observe({ target, want, count, closest });
   }
 
-  /** Lets questions end by themselves, and stops them with the signal. */
+  /** Lets questions end by themselves, and stops them with the signal; then it is known who is there. */
   readonly outlive = async (signal: AbortSignal): Promise<void> => {
     await using _tasks = this.#tasks;
     await orAbort(this.#tasks.settled(), signal);
+    this.report();
   };
 
   /** Asks whoever is next, until there is nobody. */

@@ -32,7 +32,7 @@ export class LostPeers {
 
   /** One that was met again is lost no more. */
   found(id: NodeId): void {
-    this.#lost.delete(keyOf(id));
+    if (this.#lost.size > 0) this.#lost.delete(keyOf(id));
   }
 
   /** Any of them; `undefined` when none is left. */

@@ -63,7 +63,7 @@ export async function storeProviders(
   const { closest } = await findNodes(
     node,
     key,
-    { want: CAPABILITIES.DHT },
+    { want: CAPABILITIES.DHT, isThorough: true },
     signal,
   );
   const keepers = await keepersAround(

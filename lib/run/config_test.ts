@@ -17,7 +17,7 @@ Deno.test("defaults are those of the user guide", () => {
     "boot1.tesseras.net:4433",
     "boot2.tesseras.net:4433",
   ]);
-  assertEquals(network.enable_mdns, true);
+  assertEquals([network.name, network.enable_mdns], ["main", true]);
   assertEquals(observability.metrics_addr, "127.0.0.1:9190");
 });
 
@@ -149,6 +149,9 @@ Deno.test("values of the wrong kind are refused wherever they come from", () => 
     ["bootstrap", 'trusted_proxies = ["proxy.example"]'],
     ["network", 'mdns_interfaces = ["eth0"]'],
     ["network", 'mdns_interfaces = ["::1"]'],
+    ["network", 'name = ""'],
+    ["network", 'name = "Main"'],
+    ["network", `name = "${"a".repeat(33)}"`],
     ["network", "enable_mdns = 1"],
     ["observability", 'log_format = "xml"'],
   ];

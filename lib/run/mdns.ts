@@ -26,6 +26,8 @@ import type { LocalPeer } from "./sources.ts";
 /** What is told to the local network. */
 export type MdnsOptions = {
   readonly id: NodeId;
+  /** The network we belong to: nodes of others are passed over. */
+  readonly network: string;
   /** Where QUIC listens. */
   readonly listening: Address;
   /** Addresses of the interfaces to speak on; those of private networks when empty. */
@@ -150,8 +152,9 @@ class LocalNetwork {
     socket.on("query", (packet) => {
       if (!asksForUs(packet) || !mayAnswer()) return;
       counters.add("mdns.answered");
-      const { id, listening } = this.#options;
-      socket.respond(answerOf(id, listening.port, ip), this.#sent);
+      const { id, network, listening } = this.#options;
+      const ours = answerOf({ id, network, port: listening.port }, ip);
+      socket.respond(ours, this.#sent);
     });
     socket.on("response", (packet, from) => this.#hear(packet, from.address));
     this.#sockets.set(ip, socket);
@@ -177,7 +180,7 @@ class LocalNetwork {
   }
 
   #hear(packet: Packet, from: string): void {
-    const peer = readAnswer(packet, from);
+    const peer = readAnswer(packet, from, this.#options.network);
     if (peer === undefined || this.#found === undefined) return;
     if (peer === "refused") return this.#runtime.counters.add("mdns.refused");
     // We hear our own answers, too.

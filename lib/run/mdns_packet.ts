@@ -8,6 +8,7 @@ import {
   parseNodeId,
   toHex,
 } from "@tesseras/core";
+import { NETWORK_DEFAULT } from "@tesseras/core/limits";
 import type { LocalPeer } from "./sources.ts";
 
 /** The service all nodes offer on a local network. */
@@ -51,8 +52,18 @@ export const QUESTION: Packet = {
   questions: [{ name: SERVICE, type: "PTR" }],
 };
 
+/** A node as it tells the local network of itself. */
+export type Presented = {
+  readonly id: NodeId;
+  readonly network: string;
+  readonly port: number;
+};
+
 /** What we say of ourselves on an interface whose address is `ip`. */
-export function answerOf(id: NodeId, port: number, ip: string): Packet {
+export function answerOf(
+  { id, network, port }: Presented,
+  ip: string,
+): Packet {
   const instance = `${toHex(id)}.${SERVICE}`;
   const target = `${toHex(id)}.local`;
   const ttl = TTL_SECONDS;
@@ -71,7 +82,7 @@ export function answerOf(id: NodeId, port: number, ip: string): Packet {
         type: "TXT",
         ttl,
         flush: true,
-        data: ["v=tesseras1", `id=${toHex(id)}`],
+        data: ["v=tesseras1", `id=${toHex(id)}`, `network=${network}`],
       },
       { name: target, type: "A", ttl, flush: true, data: ip },
     ],
@@ -83,11 +94,14 @@ export function answerOf(id: NodeId, port: number, ip: string): Packet {
  * anybody. A hint, for a peer proves who it is when it is greeted.
  *
  * @param from the IP address the packet came from
- * @returns `"refused"` for a packet about our service that does not hold or comes from elsewhere, `undefined` for others' packets
+ * @param network the one we belong to
+ * @returns `"refused"` for a packet about our service that does not hold or comes from elsewhere, `undefined` for packets of other
+ *   services and networks
  */
 export function readAnswer(
   { answers = [], additionals = [] }: Packet,
   from: string,
+  network: string,
 ): LocalPeer | "refused" | undefined {
   const records = [...answers, ...additionals].slice(0, RECORDS_MAX);
   const pointers = records.filter(({ name, type }) =>
@@ -100,10 +114,11 @@ export function readAnswer(
   const instance = pointers[0]!.data;
   const dataOf = (type: string): unknown =>
     records.find((one) => one.type === type && one.name === instance)?.data;
-  const id = readId(dataOf("TXT"));
+  const told = readTexts(dataOf("TXT"));
   const port = readPort(dataOf("SRV"));
-  if (id === undefined || port === undefined) return "refused";
-  return { id, address: { ip, port } };
+  if (told === undefined || port === undefined) return "refused";
+  if (told.network !== network) return undefined;
+  return { id: told.id, address: { ip, port } };
 }
 
 function readPort(data: unknown): number | undefined {
@@ -114,16 +129,20 @@ function readPort(data: unknown): number | undefined {
   return isPort ? port : undefined;
 }
 
-/** The id in the strings of a TXT record: one, or a list of them. */
-function readId(data: unknown): NodeId | undefined {
+/** What the strings of a TXT record say, one or a list of them; `undefined` without an id. Who names no network is of the public one. */
+function readTexts(data: unknown): Omit<Presented, "port"> | undefined {
   const strings: readonly unknown[] = Array.isArray(data) ? data : [data];
   try {
     const texts = strings.slice(0, RECORDS_MAX).map((one) =>
       one instanceof Uint8Array ? fromUtf8(one) : ""
     );
     if (!texts.includes("v=tesseras1")) return undefined;
-    const word = texts.find((text) => text.startsWith("id="));
-    return word === undefined ? undefined : parseNodeId(word.slice(3));
+    const valueOf = (key: string): string | undefined =>
+      texts.find((text) => text.startsWith(`${key}=`))?.slice(key.length + 1);
+    const id = valueOf("id");
+    if (id === undefined) return undefined;
+    const network = valueOf("network") ?? NETWORK_DEFAULT;
+    return { id: parseNodeId(id), network };
   } catch (error) {
     if (codeOf(error) !== "malformed") throw error;
     return undefined;

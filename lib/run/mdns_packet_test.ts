@@ -12,6 +12,7 @@ import {
 } from "./mdns_packet.ts";
 
 const ID = parseNodeId("00ab".repeat(10));
+const SELF = { id: ID, network: "main", port: 4433 };
 
 /** A packet as it arrives: the library turns texts of TXT records into bytes. */
 function arrived(packet: Packet): Packet {
@@ -28,7 +29,7 @@ function changed(
   type: string,
   change: (record: ResourceRecord) => ResourceRecord,
 ): Packet {
-  const { answers, additionals } = arrived(answerOf(ID, 4433, "192.168.1.7"));
+  const { answers, additionals } = arrived(answerOf(SELF, "192.168.1.7"));
   const all = [...answers!, ...additionals!];
   return {
     answers: all.map((one) => one.type === type ? change(one) : one),
@@ -36,8 +37,8 @@ function changed(
 }
 
 Deno.test("what a node says of itself is read as its id and port, at the address it came from", () => {
-  const packet = arrived(answerOf(ID, 4433, "192.168.1.7"));
-  assertEquals(readAnswer(packet, "192.168.1.9"), {
+  const packet = arrived(answerOf(SELF, "192.168.1.7"));
+  assertEquals(readAnswer(packet, "192.168.1.9", "main"), {
     id: ID,
     address: { ip: "192.168.1.9", port: 4433 },
   });
@@ -48,19 +49,38 @@ Deno.test("what a node says of itself is read as its id and port, at the address
 });
 
 Deno.test("packets of others mean nothing to us", () => {
-  assertEquals(readAnswer({}, "192.168.1.9"), undefined);
+  assertEquals(readAnswer({}, "192.168.1.9", "main"), undefined);
   const printer = { name: "_ipp._tcp.local", type: "PTR", data: "x" };
-  assertEquals(readAnswer({ answers: [printer] }, "192.168.1.9"), undefined);
+  assertEquals(
+    readAnswer({ answers: [printer] }, "192.168.1.9", "main"),
+    undefined,
+  );
   for (const type of ["A", "PTR"]) {
     const name = type === "A" ? SERVICE : "_ipp._tcp.local";
     assertEquals(asksForUs({ questions: [{ name, type }] }), false);
   }
 });
 
+Deno.test("nodes of another network are passed over, and who names none is of the public one", () => {
+  const from = "192.168.1.9";
+  const main = arrived(answerOf(SELF, from));
+  const garden = arrived(answerOf({ ...SELF, network: "garden" }, from));
+  assertEquals(readAnswer(garden, from, "main"), undefined);
+  assertEquals(readAnswer(main, from, "garden"), undefined);
+  const unnamed = changed("TXT", (one) => ({
+    ...one,
+    data: [utf8("v=tesseras1"), utf8(`id=${"00ab".repeat(10)}`)],
+  }));
+  const peer = { id: ID, address: { ip: from, port: 4433 } };
+  assertEquals(readAnswer(garden, from, "garden"), peer);
+  assertEquals(readAnswer(unnamed, from, "main"), peer);
+  assertEquals(readAnswer(unnamed, from, "garden"), undefined);
+});
+
 Deno.test("an answer from outside the local network, or one that does not hold, is refused", () => {
-  const good = arrived(answerOf(ID, 4433, "192.168.1.7"));
+  const good = arrived(answerOf(SELF, "192.168.1.7"));
   for (const from of ["203.0.113.9", "2001:db8::1", "nonsense", ""]) {
-    assertEquals(readAnswer(good, from), "refused", from);
+    assertEquals(readAnswer(good, from, "main"), "refused", from);
   }
   const wrong: readonly Packet[] = [
     { answers: good.answers! },
@@ -81,7 +101,11 @@ Deno.test("an answer from outside the local network, or one that does not hold, 
     { answers: Array(900).fill(good.answers![0]) },
   ];
   for (const [n, packet] of wrong.entries()) {
-    assertEquals(readAnswer(packet, "192.168.1.9"), "refused", `packet ${n}`);
+    assertEquals(
+      readAnswer(packet, "192.168.1.9", "main"),
+      "refused",
+      `packet ${n}`,
+    );
   }
 });
 
@@ -98,7 +122,7 @@ Deno.test("no packet whatever does more than be refused", () => {
   });
   const packet = fc.record({ answers: fc.array(record, { maxLength: 50 }) });
   fc.assert(fc.property(packet, (one) => {
-    const read = readAnswer(one, "10.0.0.1");
+    const read = readAnswer(one, "10.0.0.1", "main");
     assertTrue(
       read === undefined || read === "refused" || read.address.port > 0,
     );

@@ -36,7 +36,7 @@ async function speaker(
   };
   const id = nodeId(systemRandom.bytes(20));
   const listening = { ip, port };
-  const options = { id, listening, interfaces };
+  const options = { id, network: "main", listening, interfaces };
   return { mdns: await openMdns(options, runtime, never), runtime, id };
 }
 

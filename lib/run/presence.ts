@@ -58,10 +58,11 @@ async function localNetwork(
   { node, config, listening }: PresenceParts,
   signal: AbortSignal,
 ): Promise<Mdns | undefined> {
-  const { enable_mdns, mdns_interfaces: interfaces } = config.network;
+  const { name, enable_mdns, mdns_interfaces: interfaces } = config.network;
   if (!enable_mdns) return undefined;
   const { id, runtime } = node;
-  return await openMdns({ id, listening, interfaces }, runtime, signal);
+  const options = { id, network: name, listening, interfaces };
+  return await openMdns(options, runtime, signal);
 }
 
 function configuredSources(

@@ -12,7 +12,9 @@ import {
   BUCKET_REFRESH_MS,
   DEFICIT_MAX,
   FREE_SPACE_MIN,
+  KIB,
   LOOKUP_PARALLEL,
+  NETWORK_DEFAULT,
   PER_PEER_MAX,
   PING_FAILURES_MAX,
   POINTER_TTL_MS,
@@ -20,6 +22,9 @@ import {
   PORT_DEFAULT,
   POW_BITS_DEFAULT,
   POW_BITS_MIN,
+  REPAIR_BYTES_PER_SECOND,
+  REPAIR_INTERVAL_MS,
+  REPAIR_JITTER_MS,
   REPUBLISH_MS,
   TRANSFERS_PARALLEL,
 } from "@tesseras/core/limits";
@@ -281,6 +286,15 @@ export const SETTINGS = {
     ),
   },
   network: {
+    name: setting(
+      NETWORK_DEFAULT,
+      "1 to 32 letters a to z, digits and hyphens",
+      "network to belong to; nodes of another are refused",
+      (value) =>
+        typeof value === "string" && /^[a-z0-9-]{1,32}$/.test(value)
+          ? value
+          : undefined,
+    ),
     enable_mdns: flag(true, "look for peers on the local network"),
     mdns_interfaces: list(
       [],
@@ -306,6 +320,12 @@ export const SETTINGS = {
       2 ** 50,
       "stop taking fragments below this",
     ),
+    max_store_bytes: whole(
+      0,
+      0,
+      2 ** 50,
+      "fragments and plans of others kept here in all; 0 for no limit but the disk",
+    ),
     deficit_allowance_bytes: whole(
       DEFICIT_MAX,
       0,
@@ -317,6 +337,24 @@ export const SETTINGS = {
       0,
       2 ** 50,
       "storage one peer may use here",
+    ),
+    repair_interval_secs: whole(
+      REPAIR_INTERVAL_MS / 1000,
+      10,
+      30 * DAY_SECS,
+      "how often a tessera is looked after; below a day, every wait of repair is shorter in proportion",
+    ),
+    repair_jitter_secs: whole(
+      REPAIR_JITTER_MS / 1000,
+      0,
+      DAY_SECS,
+      "how much later than that a look may be",
+    ),
+    repair_bandwidth: whole(
+      REPAIR_BYTES_PER_SECOND,
+      64 * KIB,
+      2 ** 40,
+      "bytes a second that repair may move",
     ),
   },
   observability: {

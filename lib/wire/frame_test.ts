@@ -2,6 +2,9 @@ import { assertEquals, assertThrowsCode } from "@tesseras/testing";
 import { type Encodable, encode } from "@tesseras/codec";
 import { hash, nodeId, tesseraId } from "@tesseras/core";
 import {
+  AUDIT_BULK_BYTES_MAX,
+  AUDIT_LEAF_COUNT_MAX,
+  AUDIT_LEAVES_MAX,
   BULK_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   NODE_RECORD_BYTES_MAX,
@@ -32,6 +35,10 @@ const observed = fc.integer({ min: 1, max: 65535 })
 const small = fc.integer({ min: 0, max: 20 });
 const index = fc.integer({ min: 0, max: 71 });
 const bulk = fc.integer({ min: 0, max: BULK_BYTES_MAX });
+const leaves = fc.uniqueArray(
+  fc.integer({ min: 0, max: AUDIT_LEAF_COUNT_MAX - 1 }),
+  { minLength: 1, maxLength: AUDIT_LEAVES_MAX },
+).map((drawn) => drawn.sort((a, b) => a - b));
 const text = fc.string({ unit: "binary", maxLength: 128 })
   .filter((value) => !value.startsWith("\ufeff"));
 
@@ -54,7 +61,9 @@ const SAMPLES: {
   providers: fc.record({ providers: entries, more: small, nodes: records }),
   store: fc.record({ entries }),
   stored: fc.record({ accepted: small, refused: small }),
-  put_fragment: fc.record({ plan: record, index, bulk }),
+  put_fragment: fc.record({ plan: record, index, repair: record, bulk }, {
+    requiredKeys: ["plan", "index", "bulk"],
+  }),
   kept: fc.record({ provider: record }),
   get_fragment: fc.record({
     plan: bytes(32).map(hash),
@@ -65,6 +74,13 @@ const SAMPLES: {
   fragment: fc.record({ bulk }),
   get_plan: fc.record({ plan: bytes(32).map(hash) }),
   plan: fc.record({ plan: record }),
+  attest: fc.record({ plan: bytes(32).map(hash) }),
+  audit: fc.record({ plan: bytes(32).map(hash), index, leaves }),
+  audited: fc.record({
+    bulk: fc.integer({ min: 0, max: AUDIT_BULK_BYTES_MAX }),
+  }),
+  forget: fc.record({ tombstone: record }),
+  forgotten: fc.record({ count: bulk }),
   error: fc.record({ code: fc.constantFrom(...WIRE_CODES), text }),
 };
 
@@ -158,9 +174,11 @@ Deno.test("decodeMessage() refuses every message without any one of its fields, 
     fc.property(message, (body) => {
       const fields = definitionOf(body.type)!.write(body);
       for (const name of Object.keys(fields)) {
-        if (name === "skip") continue; // the one field that may be absent
+        if (fields[name] === undefined) continue;
         const { [name]: _, ...rest } = fields;
-        for (const broken of [rest, { ...rest, [name]: null }]) {
+        const nil = { ...rest, [name]: null };
+        const isOptional = name === "skip" || name === "repair";
+        for (const broken of isOptional ? [nil] : [rest, nil]) {
           assertThrowsCode(
             () => decodeMessage(payloadOf({ type: body.type, ...broken })),
             "malformed",
@@ -201,6 +219,25 @@ Deno.test("decodeMessage() refuses fields over their limits", () => {
       /index/,
     ],
     [{ type: "plan", plan: new Uint8Array(16 * 1024 + 1) }, /plan/],
+    [
+      { type: "put_fragment", plan: hash32, index: 0, bulk: 1, repair: big },
+      /repair/,
+    ],
+    [{ type: "forget", tombstone: new Uint8Array(4 * 1024 + 1) }, /tombstone/],
+    [{ type: "audited", bulk: AUDIT_BULK_BYTES_MAX + 1 }, /bulk/],
+    [
+      { type: "audit", plan: hash32, index: 0, leaves: [AUDIT_LEAF_COUNT_MAX] },
+      /leaves\[0\]/,
+    ],
+    [
+      {
+        type: "audit",
+        plan: hash32,
+        index: 0,
+        leaves: Array.from({ length: AUDIT_LEAVES_MAX + 1 }, (_, at) => at),
+      },
+      /list of 17/,
+    ],
     [{ type: "error", code: "refused", text: "é".repeat(257) }, /text/],
     [{ type: "pong", record: hash32, observed: "127.0.0.1:0" }, /observed/],
   ];
@@ -209,6 +246,17 @@ Deno.test("decodeMessage() refuses fields over their limits", () => {
       () => decodeMessage(payloadOf(body)),
       "malformed",
       message,
+    );
+  }
+});
+
+Deno.test("decodeMessage() refuses no leaves, one twice, and leaves out of order", () => {
+  const plan = new Uint8Array(32);
+  for (const leaves of [[], [3, 3], [4, 3], [1, 2, 9, 2]]) {
+    assertThrowsCode(
+      () => decodeMessage(payloadOf({ type: "audit", plan, index: 0, leaves })),
+      "malformed",
+      /at least one, ascending and each once/,
     );
   }
 });

@@ -1,4 +1,5 @@
 /** Giving fragments to holders and getting them back. */
+import type { Fields } from "@tesseras/codec";
 import { type Hash, hash } from "@tesseras/core";
 import {
   BULK_BYTES_MAX,
@@ -17,6 +18,8 @@ export type PutFragment = {
   readonly index: number;
   /** Octets that follow. */
   readonly bulk: number;
+  /** The sender's own signed provider record of this plan, when it repairs as a holder and does not publish as an owner. */
+  readonly repair?: Uint8Array;
 };
 
 /** Kept: a power cut can no longer take it back. */
@@ -68,8 +71,9 @@ export const putFragment: Definition<PutFragment> = {
     plan: fields.bytes("plan", { max: PLAN_BYTES_MAX }),
     index: fields.uint("index", FRAGMENTS_MAX - 1),
     bulk: fields.uint("bulk", BULK_BYTES_MAX),
+    ...readRepair(fields),
   }),
-  write: ({ plan, index, bulk }) => ({ plan, index, bulk }),
+  write: ({ plan, index, bulk, repair }) => ({ plan, index, bulk, repair }),
 };
 
 /** `kept`: see {@link Kept}. */
@@ -131,3 +135,11 @@ export const plan: Definition<PlanAnswer> = {
   }),
   write: (message) => ({ plan: message.plan }),
 };
+
+/** The field, or none: absent is not `undefined` for whoever compares messages. */
+function readRepair(fields: Fields): { readonly repair?: Uint8Array } {
+  const repair = fields.optionalBytes("repair", {
+    max: PROVIDER_RECORD_BYTES_MAX,
+  });
+  return repair === undefined ? {} : { repair };
+}

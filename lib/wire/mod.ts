@@ -20,6 +20,13 @@ export {
   WIRE_VERSION_MIN,
 } from "./frame.ts";
 export type {
+  Attest,
+  Audit,
+  Audited,
+  Forget,
+  Forgotten,
+} from "./messages_care.ts";
+export type {
   FindNode,
   FindValue,
   Nodes,

@@ -1,6 +1,18 @@
 /** Every message there is, in one table. PROTOCOL.md's table is compared with it. */
 import type { Definition } from "./definition.ts";
 import {
+  type Attest,
+  attest,
+  type Audit,
+  audit,
+  type Audited,
+  audited,
+  type Forget,
+  forget,
+  type Forgotten,
+  forgotten,
+} from "./messages_care.ts";
+import {
   type FindNode,
   findNode,
   type FindValue,
@@ -50,6 +62,9 @@ type Answers = {
   readonly put_fragment: Kept;
   readonly get_fragment: Fragment;
   readonly get_plan: PlanAnswer;
+  readonly attest: Kept;
+  readonly audit: Audited;
+  readonly forget: Forgotten;
 };
 
 /** What one node asks another. */
@@ -61,7 +76,10 @@ export type Request =
   | Store
   | PutFragment
   | GetFragment
-  | GetPlan;
+  | GetPlan
+  | Attest
+  | Audit
+  | Forget;
 
 /** What answers a request that could be met. */
 export type Response = Answers[keyof Answers];
@@ -95,6 +113,11 @@ export const REGISTRY: {
   fragment,
   get_plan: getPlan,
   plan,
+  attest,
+  audit,
+  audited,
+  forget,
+  forgotten,
   error,
 };
 

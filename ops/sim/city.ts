@@ -2,7 +2,6 @@
 import {
   type Address,
   codeOf,
-  compare,
   Counters,
   type NodeId,
   type Runtime,
@@ -13,7 +12,7 @@ import {
 } from "@tesseras/core";
 import { BUCKET_REFRESH_MS, POW_BITS_MIN } from "@tesseras/core/limits";
 import { mintNode, type NodeSigner } from "@tesseras/crypto";
-import { distance } from "@tesseras/kad";
+import { closer } from "@tesseras/kad";
 import { Admission } from "@tesseras/net";
 import {
   type Entry,
@@ -53,6 +52,8 @@ export type CityOptions = {
   readonly refreshes?: boolean;
   /** Told of every message as a line, for people. */
   readonly write?: ((line: string) => void) | undefined;
+  /** Told of the city when it is founded, for people who want to look at it from time to time. */
+  readonly watch?: ((city: City) => void) | undefined;
 };
 
 /** What a node may be given instead of what it gets by itself. */
@@ -86,6 +87,8 @@ export class City implements AsyncDisposable {
   readonly #joined = new Set<Citizen>();
   readonly #ends: Promise<void>[] = [];
   #addressCount = 0;
+  /** What goes on here, in a few words, for people who wait for it to be over. */
+  doing = "";
 
   constructor(options: CityOptions) {
     this.#options = options;
@@ -99,6 +102,7 @@ export class City implements AsyncDisposable {
       lossRate: options.lossRate ?? 0.01,
       trace: this.trace,
     });
+    options.watch?.(this);
   }
 
   /** Nodes that are up, in order of their coming. */
@@ -195,6 +199,7 @@ export class City implements AsyncDisposable {
     const grown: Citizen[] = [];
     const joins: Promise<unknown>[] = [];
     for (let i = 0; i < count; i++) {
+      this.doing = `${i} of ${count} have come`;
       const one = await this.settle(options);
       grown.push(one);
       const joining = this.join(one, this.entries(one));
@@ -246,17 +251,17 @@ export class City implements AsyncDisposable {
     count: number,
     among: Iterable<Citizen> = this.#living,
   ): Citizen[] {
-    const found: { readonly one: Citizen; readonly away: Uint8Array }[] = [];
+    const found: Citizen[] = [];
     for (const one of among) {
-      const away = distance(target, one.node.id);
-      const last = found.at(-1);
-      if (found.length >= count && compare(away, last!.away) > 0) continue;
+      const { id } = one.node;
+      const last = found[count - 1];
+      if (last !== undefined && closer(target, last.node.id, id) < 0) continue;
       let at = found.length;
-      while (at > 0 && compare(found[at - 1]!.away, away) > 0) at--;
-      found.splice(at, 0, { one, away });
+      while (at > 0 && closer(target, found[at - 1]!.node.id, id) > 0) at--;
+      found.splice(at, 0, one);
       if (found.length > count) found.pop();
     }
-    return found.map(({ one }) => one);
+    return found;
   }
 
   /** The median round trip between nodes that are up, in milliseconds. */

@@ -69,6 +69,7 @@ export async function lookUpMany(
   const random = city.random.fork();
   const running: Promise<Looked | undefined>[] = [];
   for (let i = 0; i < count; i++) {
+    city.doing = `${i} of ${count} lookups have begun`;
     const target = nodeId(random.bytes(NODE_ID_BYTES));
     const asker = city.one();
     running.push(

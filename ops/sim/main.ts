@@ -6,6 +6,7 @@
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { peakBytes } from "../bench/memory.ts";
+import type { City } from "./city.ts";
 import {
   failing,
   replay,
@@ -62,11 +63,37 @@ function wanted(args: readonly string[]): Wanted | string {
   return { scenario, nodes, seed, json: values.json, trace: values.trace };
 }
 
+/** How often a person who waits is told how far it is. */
+const TOLD_MS = 15_000;
+
+/** Tells on standard error what goes on in the city that was founded last, until it is disposed. */
+function teller(name: string): Disposable & { watch(city: City): void } {
+  const beganMs = performance.now();
+  let watched: City | undefined;
+  const tell = (): void => {
+    if (watched === undefined) return;
+    const { clock, doing, size, trace: { eventCount } } = watched;
+    const minutes = (clock.monotonicMs() / 60_000).toFixed(1);
+    const seconds = ((performance.now() - beganMs) / 1e3).toFixed();
+    console.error(
+      `${name}: ${seconds} s, minute ${minutes}, ${size} nodes, ${eventCount} messages; ${doing}`,
+    );
+  };
+  const timer = setInterval(tell, TOLD_MS);
+  return {
+    watch: (city) => {
+      watched = city;
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}
+
 async function play(asked: Wanted): Promise<boolean> {
   const { scenario, nodes, seed, json, trace } = asked;
   const beganMs = performance.now();
   const write = trace ? (line: string) => console.error(line) : undefined;
-  const outcome = await scenario.run({ nodes, seed, write });
+  using told = teller(scenario.name);
+  const outcome = await scenario.run({ nodes, seed, write, watch: told.watch });
   const tookMs = performance.now() - beganMs;
   const cpu = process.cpuUsage();
   const report = {

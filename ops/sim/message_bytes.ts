@@ -13,44 +13,56 @@ export const ACCEPT_BYTES = 1_200 + 1_000;
 /** Bytes of the challenge and its proof, beside the record in each. */
 export const CHALLENGE_BYTES = 120;
 
-/** Frames of messages whose length does not depend on what they say, by name; filled when one is first seen. */
-const FIXED = ["ping", "find_node", "find_value"];
-
 /** Knows the length of the frame of any message: that of the real encoding. */
 export class MessageBytes {
-  readonly #known = new Map<string, number>();
+  readonly #ping = new Lengths<Message>();
+  readonly #findNode = new Lengths<Message>();
+  readonly #findValue = new Lengths<Message>();
+  readonly #pong = new Lengths<Pong>(({ record }) => binBytes(record));
+  readonly #nodes = new Lengths<Nodes>(({ records }) => listBytes(records));
 
   /** Bytes of the message's frame, its length prefix included, with the longest id. */
   of(message: Message): number {
     switch (message.type) {
       case "nodes":
-        return this.#base("nodes", { ...message, records: [] }) +
-          listBytes(message.records);
-      case "pong":
-        return this.#pongBase(message) + binBytes(message.record);
+        return this.#nodes.of(message, 0);
+      case "pong": {
+        const { ip, port } = message.observed;
+        return this.#pong.of(message, ip.length + String(port).length);
+      }
+      case "ping":
+        return this.#ping.of(message, 0);
+      case "find_node":
+        return this.#findNode.of(message, message.want);
+      case "find_value":
+        return this.#findValue.of(message, message.skip);
       default:
-        return FIXED.includes(message.type)
-          ? this.#base(`${message.type}/${shapeOf(message)}`, message)
-          : encodedBytes(message);
+        return encodedBytes(message);
     }
   }
+}
 
-  #base(key: string, message: Message): number {
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    // An empty list takes one byte, which `listBytes` counts again.
-    const bytes = encodedBytes(message) - (message.type === "nodes" ? 1 : 0);
-    this.#known.set(key, bytes);
-    return bytes;
+type Nodes = Extract<Message, { readonly type: "nodes" }>;
+type Pong = Extract<Message, { readonly type: "pong" }>;
+
+/** Lengths of the messages of one kind: the first of each shape is encoded, and those like it differ in one part at most. */
+class Lengths<M extends Message> {
+  readonly #varying: (message: M) => number;
+  /** Bytes beside the varying part, by shape. */
+  readonly #fixed = new Map<number, number>();
+
+  /** @param varying bytes of the part that differs; none unless given */
+  constructor(varying: (message: M) => number = () => 0) {
+    this.#varying = varying;
   }
 
-  #pongBase(message: Extract<Message, { readonly type: "pong" }>): number {
-    const { ip, port } = message.observed;
-    const key = `pong/${ip.length + String(port).length}`;
-    const known = this.#known.get(key);
-    if (known !== undefined) return known;
-    const bytes = encodedBytes(message) - binBytes(message.record);
-    this.#known.set(key, bytes);
+  /** @param shape what else the length depends on, as a number */
+  of(message: M, shape: number): number {
+    const varying = this.#varying(message);
+    const known = this.#fixed.get(shape);
+    if (known !== undefined) return known + varying;
+    const bytes = encodedBytes(message);
+    this.#fixed.set(shape, bytes - varying);
     return bytes;
   }
 }
@@ -68,13 +80,6 @@ export function throughGate(message: Message): Message {
 function encodedBytes(message: Message): number {
   const envelope = { v: WIRE_VERSION, id: MESSAGE_ID_MAX, body: message };
   return encodeFrame(envelope).length;
-}
-
-/** What makes two messages of one name differ in length. */
-function shapeOf(message: Message): string {
-  if (message.type === "find_node") return `${message.want}`;
-  if (message.type === "find_value") return `${message.skip}`;
-  return "";
 }
 
 /** A MessagePack list of byte strings. */

@@ -9,6 +9,7 @@ import {
   type SeededRandom,
   type VirtualClock,
 } from "@tesseras/core";
+import { CONNECTION_IDLE_MS } from "@tesseras/core/limits";
 import type { OpenPeerNet } from "@tesseras/net";
 import { SimLinks, type Weather } from "@tesseras/net/sim";
 import type { Host } from "./host.ts";
@@ -62,6 +63,7 @@ export class MessageNet {
   readonly #trace: Trace;
   readonly #hosts = new Map<string, MessagePeers>();
   readonly #lossRate: number;
+  #reapedMs = 0;
 
   constructor(options: MessageNetOptions) {
     const { clock, random, trace, latencyMs, lossRate } = options;
@@ -131,6 +133,7 @@ export class MessageNet {
 
   /** Counts something sent and draws how long it takes; `undefined` when it never arrives. */
   delayMs({ from, to, what, bytes }: Flight): number | undefined {
+    this.#reap();
     this.traffic.bytes += bytes;
     const isFree = this.areConnectionsOpen && HANDSHAKE.includes(what);
     const delayMs = this.#links.isCut(from.name, to)
@@ -141,5 +144,13 @@ export class MessageNet {
     const atMs = this.clock.monotonicMs();
     this.#trace.add({ atMs, what, from: from.name, to, bytes, delayMs });
     return delayMs;
+  }
+
+  /** Has everybody close what has been idle for long, also who is at rest: sessions are half of what a node at rest takes of our memory. */
+  #reap(): void {
+    const nowMs = this.clock.monotonicMs();
+    if (nowMs - this.#reapedMs < CONNECTION_IDLE_MS) return;
+    this.#reapedMs = nowMs;
+    for (const host of this.#hosts.values()) host.reap();
   }
 }

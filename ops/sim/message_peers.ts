@@ -22,6 +22,7 @@ import {
   type Answer,
   answerCost,
   type AskOptions,
+  DialPauses,
   type Meter,
   type PeerNet,
   type PeerNetParts,
@@ -30,7 +31,6 @@ import {
   workOf,
 } from "@tesseras/net";
 import { errorAnswerOf, type NodeRecord, type Request } from "@tesseras/wire";
-import { Backoff } from "./backoff.ts";
 import { ACCEPT_BYTES, CHALLENGE_BYTES, DIAL_BYTES } from "./message_bytes.ts";
 import { awaitAnswer, gated, refusal, selfError } from "./message_answers.ts";
 import { begin, End, end, idleOf } from "./message_session.ts";
@@ -61,7 +61,7 @@ export class MessagePeers implements PeerNet {
   readonly #signal: AbortSignal;
   readonly #ends = new Map<string, End>();
   readonly #dials = new Map<string, Promise<End>>();
-  readonly #backoff: Backoff;
+  readonly #pauses: DialPauses;
   #reapedMs: number;
   #isDown = false;
 
@@ -72,7 +72,7 @@ export class MessagePeers implements PeerNet {
     this.#runtime = made.runtime;
     this.#signal = signal;
     this.name = formatAddress(made.host.address);
-    this.#backoff = new Backoff(made.runtime);
+    this.#pauses = new DialPauses(made.runtime);
     this.#reapedMs = made.net.clock.monotonicMs();
   }
 
@@ -89,14 +89,14 @@ export class MessagePeers implements PeerNet {
   ): Promise<Answer<R>> {
     throwIfAborted(signal);
     assert(options.bulk === undefined, "messages carry no bulk here");
-    this.#reap();
+    this.reap();
     const over = this.#ends.get(keyOf(peer.id)) ??
       await orAbort(this.#dial(peer), signal);
     this.#runtime.counters.add("rpc.asked");
     try {
       const timeoutMs = options.timeoutMs ?? REQUEST_TIMEOUT_MS;
       const answer = await this.#exchange(over, request, timeoutMs, signal);
-      this.#backoff.forget(peer);
+      this.#pauses.answered(peer);
       return answer;
     } catch (error) {
       this.#runtime.counters.add("rpc.failed");
@@ -115,7 +115,7 @@ export class MessagePeers implements PeerNet {
   }
 
   sessions(): readonly SessionStatus[] {
-    this.#reap();
+    this.reap();
     const nowMs = this.#net.clock.monotonicMs();
     return Array.from(this.#ends.values(), (one) => ({
       id: one.peer.id,
@@ -243,7 +243,7 @@ export class MessagePeers implements PeerNet {
     if (peer.addresses.length === 0) {
       throw new TesserasError("unreachable", "Cannot dial: no address");
     }
-    this.#backoff.check(peer);
+    this.#pauses.check(peer);
     let failure: unknown;
     for (const address of peer.addresses) {
       try {
@@ -254,7 +254,8 @@ export class MessagePeers implements PeerNet {
         failure = error;
       }
     }
-    this.#backoff.remember(peer);
+    this.#runtime.counters.add("peers.dial_failed");
+    this.#pauses.failed(peer);
     throw failure;
   }
 
@@ -348,13 +349,13 @@ export class MessagePeers implements PeerNet {
   }
 
   #adopt(one: End): void {
-    this.#reap();
+    this.reap();
     this.#ends.get(one.key)?.leave();
     this.#ends.set(one.key, one);
   }
 
   /** Closes what has been idle for long, as the session pool of a real node would. */
-  #reap(): void {
+  reap(): void {
     const nowMs = this.#net.clock.monotonicMs();
     if (nowMs - this.#reapedMs < REAP_MS) return;
     this.#reapedMs = nowMs;

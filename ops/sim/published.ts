@@ -41,7 +41,8 @@ export async function shareFound(
   askersEach: number,
 ): Promise<number> {
   let found = 0;
-  for (const one of published) {
+  for (const [i, one] of published.entries()) {
+    city.doing = `${i} of ${published.length} records have been looked for`;
     const askers = Array.from({ length: askersEach }, () => city.one());
     const answers = await city.run(
       Promise.all(askers.map((asker) => findsHolder(asker, one))),

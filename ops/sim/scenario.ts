@@ -1,14 +1,11 @@
 /** What a scenario is, and how its verdict is spoken. */
 import { toHex, utf8 } from "@tesseras/core";
 import { Blake3 } from "@tesseras/crypto";
-import type { City } from "./city.ts";
+import type { City, CityOptions } from "./city.ts";
 
 /** How large, and which history. */
-export type Ask = {
+export type Ask = Pick<CityOptions, "seed" | "write" | "watch"> & {
   readonly nodes: number;
-  readonly seed: number;
-  /** Told of every message as a line, for people. */
-  readonly write?: ((line: string) => void) | undefined;
 };
 
 /** One thing that must hold. */

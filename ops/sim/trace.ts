@@ -41,8 +41,9 @@ export class Trace {
 
   /** Takes in one event. */
   add(event: TraceEvent): void {
-    const [what, from, to] = [event.what, event.from, event.to]
-      .map((text) => this.#numberOf(text)) as [number, number, number];
+    const what = this.#numberOf(event.what);
+    const from = this.#numberOf(event.from);
+    const to = this.#numberOf(event.to);
     const at = this.#pendingCount * EVENT_BYTES;
     this.#buffer.setFloat64(at, event.atMs);
     this.#buffer.setFloat64(at + 8, event.delayMs ?? -1);

@@ -133,6 +133,25 @@ const dialling: Record<string, Claim> = {
     await assertRejectsCode(bert.accept(soon.signal), "timeout");
   },
 
+  async "two networks do not meet, whoever is expected"(lab) {
+    await using anna = await lab.open(ANNA);
+    await using bert = await lab.open(BERT, { network: "garden" });
+    const other = /other network/;
+    for (const expect of ["anyone", { publicKey: BERT.publicKey }] as const) {
+      const dial = anna.dial(bert.local, expect, never);
+      await assertRejectsCode(dial, "refused", other);
+    }
+    const back = bert.dial(anna.local, "anyone", never);
+    await assertRejectsCode(back, "refused", other);
+    using soon = lab.clock.deadline(200, never);
+    for (const end of [anna, bert]) {
+      await assertRejectsCode(end.accept(soon.signal), "timeout");
+    }
+    await using clio = await lab.open(CLIO, { network: "garden" });
+    await bert.dial(clio.local, { publicKey: CLIO.publicKey }, never);
+    assertTrue(await clio.accept(never), "one network meets");
+  },
+
   async "turns away who comes when too many wait to be accepted"(lab) {
     await using anna = await lab.open(ANNA);
     await using bert = await lab.open(BERT);

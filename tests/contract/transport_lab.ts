@@ -21,6 +21,8 @@ export type TransportLab = {
 /** How one transport differs from the others. */
 export type LabOptions = {
   readonly admit?: Admit;
+  /** The network it belongs to; the public one unless given. */
+  readonly network?: string;
   /** Gives a dial up soon where that takes real time. Under load even a good dial may be that slow, so others must not. */
   readonly impatient?: boolean;
 };

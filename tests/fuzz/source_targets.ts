@@ -77,7 +77,7 @@ type Codec = {
 function packetTarget(): FuzzTarget {
   const { encode, decode }: Codec = dnsPacket;
   const written = (id: NodeId, port: number) => {
-    const answer = answerOf(id, port, "192.168.1.7");
+    const answer = answerOf({ id, network: "main", port }, "192.168.1.7");
     return Uint8Array.from(encode({ type: "response", ...answer }));
   };
   const question = encode({ type: "query", ...QUESTION });
@@ -96,7 +96,7 @@ function packetTarget(): FuzzTarget {
       } catch {
         throw new TesserasError("malformed", "Cannot read the packet");
       }
-      const peer = readAnswer(packet, "192.168.1.9");
+      const peer = readAnswer(packet, "192.168.1.9", "main");
       return peer === undefined || peer === "refused"
         ? Uint8Array.from(question)
         : written(peer.id, peer.address.port);

@@ -3,7 +3,7 @@ import { assertEquals, assertTrue } from "@tesseras/testing";
 import { keyOf, keyOfTessera, type TesseraId, tesseraId } from "@tesseras/core";
 import { BUCKET_PEERS_MAX } from "@tesseras/core/limits";
 import { mintNode, type NodeSigner } from "@tesseras/crypto";
-import { closer } from "@tesseras/kad";
+import { closer, isWithin, placeOf } from "@tesseras/kad";
 import {
   findNodes,
   findProviders,
@@ -119,7 +119,12 @@ async function found(seed: number, regionAware: boolean): Promise<number> {
   const key = keyOfTessera(id);
   const [publisher, ...askers] = world.living.slice(-6);
   const nearest = await world.run(
-    findNodes(askers[0]!.node, key, { want: CAPABILITIES.DHT }, never),
+    findNodes(
+      askers[0]!.node,
+      key,
+      { want: CAPABILITIES.DHT, isThorough: true },
+      never,
+    ),
   );
   const theirs = new Set(sybils.map(({ record }) => keyOf(record.id)));
   assertTrue(
@@ -151,16 +156,16 @@ Deno.test("a sweep finds the keepers behind the censors, too", async () => {
   await censor(world);
   const [publisher, asker] = world.living.slice(-2);
   const ids = [victim(world), victim(world), victim(world)];
-  // Others of the same half of the space, so that a look at the region is worth it.
-  while (ids.length < 12) {
-    const id = tesseraId(world.random.bytes(32));
-    id[1] = id[1]! & 0x7f;
-    ids.push(id);
-  }
   const sweep = new Sweep(publisher!.node);
   const region = await world.run(
     sweep.regionAt(keyOfTessera(ids[0]!), never),
   );
+  // Others of the same region, so that a look at it is worth it.
+  while (ids.length < 12) {
+    const id = tesseraId(world.random.bytes(32));
+    const place = placeOf(keyOfTessera(id), publisher!.node.powBits);
+    if (isWithin(region, place)) ids.push(id);
+  }
   const given = ids.map((id) => providerOf(world, publisher!, id));
   assertEquals(await world.run(sweep.store(region, given, never)), []);
   for (const id of ids) {

@@ -72,7 +72,9 @@ Deno.test("a hundred nodes: lookups find the true nearest, records are found by 
 
   const target = nodeId(world.random.bytes(20));
   for (const { node } of [asker!, publisher!, other!]) {
-    const found = await world.run(findNodes(node, target, {}, never));
+    const found = await world.run(
+      findNodes(node, target, { isThorough: true }, never),
+    );
     const true20 = nearest(
       world.living.filter((one) => one.node !== node),
       target,

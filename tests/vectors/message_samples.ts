@@ -84,6 +84,32 @@ export function messageSamples(): readonly MessageSample[] {
     ["get_plan", { type: "get_plan", plan: hash(filled(32, 0x88)) }],
     ["plan", { type: "plan", plan: filled(50, 0x77) }],
     ["error", { type: "error", code: "absent", text: "Cannot find plan" }],
+    ["put_fragment of a holder who repairs, followed by 3 octets of bulk", {
+      type: "put_fragment",
+      plan: filled(50, 0x77),
+      index: 71,
+      bulk: 3,
+      repair: RECORD,
+    }],
+    ["attest", { type: "attest", plan: hash(filled(32, 0x88)) }],
+    ["audit of one leaf", {
+      type: "audit",
+      plan: hash(filled(32, 0x88)),
+      index: 71,
+      leaves: [0],
+    }],
+    ["audit of sixteen leaves, up to the last there can be", {
+      type: "audit",
+      plan: hash(filled(32, 0x88)),
+      index: 0,
+      leaves: Array.from({ length: 16 }, (_, at) => 32_767 - 15 + at),
+    }],
+    ["audited, followed by 1536 octets of bulk", {
+      type: "audited",
+      bulk: 1_536,
+    }],
+    ["forget", { type: "forget", tombstone: filled(50, 0x99) }],
+    ["forgotten", { type: "forgotten", count: 24 }],
   ];
   const samples = bodies.map(([name, body], index) => ({
     name,

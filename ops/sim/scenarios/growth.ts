@@ -23,8 +23,9 @@ export const joinScenario: Scenario = {
   run: runJoin,
 };
 
-async function runJoin({ nodes, seed, write }: Ask): Promise<Outcome> {
-  await using city = new City({ seed, write });
+async function runJoin(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
+  await using city = new City(ask);
   const grown = await city.grow(nodes);
   const neighbours = grown.map((one) => {
     const near = city.nearest(one.node.id, BUCKET_PEERS_MAX / 2 + 1);
@@ -35,6 +36,7 @@ async function runJoin({ nodes, seed, write }: Ask): Promise<Outcome> {
   });
   const found: boolean[] = [];
   for (let i = 0; i < lookupsFor(nodes); i++) {
+    city.doing = `${i} of ${lookupsFor(nodes)} have been looked up`;
     const [asker, sought] = [city.one(), city.one()];
     if (asker === sought) continue;
     const { isRight } = await city.run(lookUp(city, asker, sought.node.id));
@@ -74,8 +76,9 @@ export const lookupScenario: Scenario = {
   run: runLookup,
 };
 
-async function runLookup({ nodes, seed, write }: Ask): Promise<Outcome> {
-  await using city = new City({ seed, write });
+async function runLookup(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
+  await using city = new City(ask);
   await city.grow(nodes);
   const roundTripMs = city.medianRoundTripMs();
   const sent = { ...city.net.traffic };
@@ -130,9 +133,11 @@ const SETTLE_MS = HOUR_MS / 2;
 const PACKET_BYTES = 20 + 8 + 26 + 8 + 20;
 const PACKET_CONTENT_BYTES = 1_200;
 
-async function runRest({ nodes, seed, write }: Ask): Promise<Outcome> {
-  await using city = new City({ seed, write, refreshes: true });
+async function runRest(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
+  await using city = new City({ ...ask, refreshes: true });
   await city.grow(nodes);
+  city.doing = "nodes rest";
   await city.clock.advance(SETTLE_MS);
   const sent = { ...city.net.traffic };
   await city.clock.advance(HOUR_MS);

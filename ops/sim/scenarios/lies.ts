@@ -26,9 +26,10 @@ export const poisonScenario: Scenario = {
   run: runPoison,
 };
 
-async function runPoison({ nodes, seed, write }: Ask): Promise<Outcome> {
+async function runPoison(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
   const traits = { subnetPeersMax: { bucket: 2, table: 10 } };
-  await using city = new City({ seed, write, traits });
+  await using city = new City({ ...ask, traits });
   const lyingCount = Math.floor(nodes / LIARS_ONE_IN);
   await city.grow(nodes - lyingCount);
   const lying = await liars(city, lyingCount);
@@ -100,8 +101,9 @@ const FLOOD_MS = 3_000;
 const FLOOD_RATE = 400;
 const TICK_MS = 20;
 
-async function runFlood({ nodes, seed, write }: Ask): Promise<Outcome> {
-  await using city = new City({ seed, write });
+async function runFlood(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
+  await using city = new City(ask);
   await city.grow(nodes);
   const victim = city.one();
   const heard = await shout(city, victim, await flooders(city));

@@ -27,8 +27,9 @@ export const natScenario: Scenario = {
   run: runNat,
 };
 
-async function runNat({ nodes, seed, write }: Ask): Promise<Outcome> {
-  await using city = new City({ seed, write, refreshes: true });
+async function runNat(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
+  await using city = new City({ ...ask, refreshes: true });
   const random = city.random.fork();
   const founders = Math.max(10, Math.floor(nodes / 10));
   await city.grow(founders);

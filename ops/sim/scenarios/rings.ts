@@ -21,8 +21,8 @@ const DEFENCES = {
 /** Nodes near the key that a ring makes itself known to, and others for each identity. */
 const NEAR_COUNT = 60;
 const OTHERS_COUNT = 10;
-/** Lookups of the key by nodes drawn from all. */
-const ASKERS_MAX = 1_000;
+/** Lookups of the key by nodes drawn from all: enough to tell one in a hundred; and where nothing defends them, half from all. */
+const ASKERS_MAX = { defended: 1_000, undefended: 200 };
 /** A ring this small sits next to a key without standing out. */
 const FEW = 20;
 
@@ -116,11 +116,12 @@ type SiegeOptions = {
 };
 
 async function siege(
-  { nodes, seed, write }: Ask,
+  ask: Ask,
   { count, isDefended, isLate }: SiegeOptions,
 ): Promise<Siege> {
+  const { nodes } = ask;
   const traits: CityOptions["traits"] = isDefended ? DEFENCES.on : DEFENCES.off;
-  await using city = new City({ seed, write, traits });
+  await using city = new City({ ...ask, traits });
   await city.grow(nodes - count);
   const id = tesseraId(city.random.bytes(HASH_BYTES));
   const holder = city.one();
@@ -133,7 +134,9 @@ async function siege(
     await city.clock.advance(60_000);
     published = await city.run(publishFrom(city, holder, id));
   }
-  const denied = await shareDenied(city, published!);
+  const { defended, undefended } = ASKERS_MAX;
+  const askersMax = isDefended ? defended : undefended;
+  const denied = await shareDenied(city, published!, askersMax);
   return {
     denied,
     keeperCount: published!.keeperCount,
@@ -147,15 +150,21 @@ async function surround(
   id: Published["id"],
   count: number,
 ): Promise<void> {
+  city.doing = `a ring of ${count} closes in`;
   const key = keyOfTessera(id);
   const ring = await Ring.open(city, { count, key, subnetCount: count });
   await ring.mingle(city, city.nearest(key, NEAR_COUNT), OTHERS_COUNT);
 }
 
-async function shareDenied(city: City, published: Published): Promise<number> {
-  const askers = Math.min(ASKERS_MAX, city.size);
+async function shareDenied(
+  city: City,
+  published: Published,
+  askersMax: number,
+): Promise<number> {
+  const askers = Math.min(askersMax, city.size);
   const answers: Promise<boolean>[] = [];
   for (let i = 0; i < askers; i++) {
+    city.doing = `${i} of ${askers} have looked for the record`;
     answers.push(findsHolder(city.one(), published));
     await city.clock.advance(200);
   }

@@ -26,14 +26,16 @@ export const churnScenario: Scenario = {
   run: runChurn,
 };
 
-async function runChurn({ nodes, seed, write }: Ask): Promise<Outcome> {
-  await using city = new City({ seed, write, refreshes: true });
+async function runChurn(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
+  await using city = new City({ ...ask, refreshes: true });
   await city.grow(nodes);
   const published = [];
   for (let i = 0; i < 20; i++) {
     published.push(await city.run(publishFrom(city, city.one())));
   }
   const churn = new Churn(city);
+  city.doing = "nodes come and go";
   // Long enough for a few in a hundred to have been replaced before anybody looks.
   await city.clock.advance(15 * MINUTE_MS);
   const count = lookupsFor(nodes);
@@ -71,14 +73,16 @@ export const partitionScenario: Scenario = {
   run: runPartition,
 };
 
-async function runPartition({ nodes, seed, write }: Ask): Promise<Outcome> {
-  await using city = new City({ seed, write, refreshes: true });
+async function runPartition(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
+  await using city = new City({ ...ask, refreshes: true });
   const all = await city.grow(nodes);
   const halves = [all.slice(0, nodes / 2), all.slice(nodes / 2)] as const;
   const [west, east] = halves.map((half) =>
     half.map(({ host }) => host.address)
   ) as [Citizen["host"]["address"][], Citizen["host"]["address"][]];
   city.net.partition(west, east);
+  city.doing = "the halves live apart";
   await city.clock.advance(60 * MINUTE_MS);
   const published = [];
   for (const half of halves) {
@@ -95,6 +99,7 @@ async function runPartition({ nodes, seed, write }: Ask): Promise<Outcome> {
     const entries = west.slice(3 * i, 3 * i + 3);
     await city.run(city.join(halves[1][i]!, entries));
   }
+  city.doing = "the halves grow together";
   await city.clock.advance(70 * MINUTE_MS);
   const together = await shareFound(city, published, 10);
   const looked = await lookUpMany(city, {
@@ -125,8 +130,9 @@ export const restartScenario: Scenario = {
   run: runRestart,
 };
 
-async function runRestart({ nodes, seed, write }: Ask): Promise<Outcome> {
-  await using city = new City({ seed, write });
+async function runRestart(ask: Ask): Promise<Outcome> {
+  const { nodes } = ask;
+  await using city = new City(ask);
   const all = await city.grow(nodes);
   const published = [];
   for (let i = 0; i < 5; i++) {
@@ -196,6 +202,7 @@ async function comeBack(
     const { identity } = node;
     const citizen = await city.settle({ identity, host, state });
     citizens.push(citizen);
+    city.doing = `${citizens.length} of ${gone.length} have come back`;
     joining.push(rejoinFrom(city, citizen));
     await city.clock.advance(50);
   }
