@@ -11,6 +11,7 @@ const ADAPTERS = [
   "@tesseras/core/system",
   "@tesseras/crypto/native",
   "@tesseras/directory/kv",
+  "@tesseras/erasure/pool",
   "@tesseras/net/quic",
   "@tesseras/net/sim",
   "@tesseras/state/libsql",
@@ -90,6 +91,20 @@ Deno.test("a folder of lib/ is entered by its name, never by a path out of anoth
       !file.endsWith("_test.ts")
   );
   assertEquals(own, []);
+});
+
+Deno.test("ARCHITECTURE.md gives every file of lib/net its place, once", async () => {
+  const document = await Deno.readTextFile(
+    new URL("docs/ARCHITECTURE.md", ROOT),
+  );
+  const [, map = ""] = document.split(/<!-- \/?net -->/);
+  const placed = Array.from(map.matchAll(/`(\w+)`/g), ([, name]) => name!);
+  const files: string[] = [];
+  for await (const { name } of Deno.readDir(new URL("lib/net/", ROOT))) {
+    if (/^mod\.ts$|_(?:test|tests|bench)\.ts$/.test(name)) continue;
+    files.push(name.replace(".ts", ""));
+  }
+  assertEquals(placed.sort(), files.sort());
 });
 
 Deno.test("adapters are opened by lib/run, programs and tests alone", async () => {

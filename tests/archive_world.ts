@@ -298,6 +298,22 @@ export class FaultyBlobs implements Blobs {
     return this.inner.remove(hash, signal);
   }
 
+  removeUnless(
+    hash: Hash,
+    isNeeded: () => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return this.inner.removeUnless(hash, isNeeded, signal);
+  }
+
+  quarantine(
+    hash: Hash,
+    note: string,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return this.inner.quarantine(hash, note, signal);
+  }
+
   list(signal: AbortSignal): AsyncIterable<BlobEntry> {
     return this.inner.list(signal);
   }

@@ -1,24 +1,31 @@
 import { codeOf, fromHex, toHex, utf8 } from "@tesseras/core";
 import { blake3, nobleMlDsa } from "@tesseras/crypto";
 import {
+  creatorOf,
   indexTar,
   parseManifest,
   printManifest,
   printTime,
   readPlan,
+  readTombstone,
   verifyPlan,
+  verifyTombstone,
 } from "@tesseras/tessera";
 import { assertEquals, assertTrue } from "@tesseras/testing";
 import { byteSource, never } from "@tesseras/testing/tessera";
 import manifests from "@tesseras/vectors/manifests.json" with { type: "json" };
 import plans from "@tesseras/vectors/plans.json" with { type: "json" };
 import tars from "@tesseras/vectors/tars.json" with { type: "json" };
+import tombstones from "@tesseras/vectors/tombstones.json" with {
+  type: "json",
+};
 import {
   applySample,
   type InvalidSample,
   manifestVectors,
   planVectors,
   tarVectors,
+  tombstoneVectors,
 } from "./vectors/tessera_samples.ts";
 
 /** Every invalid vector is refused with one of the codes; a failure names it. */
@@ -91,6 +98,31 @@ Deno.test("plan vectors read to their value and verify", async () => {
   );
 });
 
+Deno.test("tombstone vectors read to their value and verify against the plans of their signer", async () => {
+  const valid = new Map(
+    tombstones.valid.map(({ name, hex }) => [name, fromHex(hex)]),
+  );
+  const plan = readPlan(fromHex(plans.valid[0]!.hex));
+  for (const { name, creator, value } of tombstones.valid) {
+    const tombstone = readTombstone(valid.get(name)!);
+    await verifyTombstone(tombstone, plan, nobleMlDsa);
+    assertEquals(toHex(creatorOf(plan.publicKeys)), creator, name);
+    assertEquals(
+      {
+        tesseraId: toHex(tombstone.tesseraId),
+        createdAtMs: tombstone.createdAtMs,
+      },
+      value,
+      name,
+    );
+  }
+  await refusesAll(
+    tombstones.invalid,
+    valid,
+    (bytes) => verifyTombstone(readTombstone(bytes), plan, nobleMlDsa),
+  );
+});
+
 Deno.test("tar vectors index to their entries", async () => {
   const valid = new Map(
     tars.valid.map(({ name, hex }) => [name, fromHex(hex)]),
@@ -111,5 +143,6 @@ Deno.test("committed vectors are those the generator writes", async () => {
   const asJson = (value: unknown) => JSON.parse(JSON.stringify(value));
   assertEquals(manifests, asJson(manifestVectors()));
   assertEquals(plans, asJson(planVectors()));
+  assertEquals(tombstones, asJson(tombstoneVectors()));
   assertEquals(tars, asJson(await tarVectors()));
 });

@@ -9,6 +9,7 @@ import {
 } from "@tesseras/core";
 import type { Blobs } from "@tesseras/blobs";
 import type { CreatorKeys, MlDsaSuite } from "@tesseras/crypto";
+import { codeHere, type RowCoder } from "@tesseras/erasure";
 import type { FileRow, State, TesseraRow } from "@tesseras/state";
 import {
   type ByteSource,
@@ -56,6 +57,8 @@ export type ArchiveParts = {
   readonly blobs: Blobs;
   readonly suite: MlDsaSuite;
   readonly runtime: Runtime;
+  /** Computes parity; in the caller's thread unless told. */
+  readonly coder?: RowCoder;
 };
 
 /** A stored tessera with what its MANIFEST tells. */
@@ -161,7 +164,12 @@ export class Archive {
       signal,
     );
     const { hash, bytes } = plan;
-    await this.#parts.state.putPlan({ hash, tesseraId, bytes }, signal);
+    const { blobs, state } = this.#parts;
+    await state.putPlan({ hash, tesseraId, bytes }, signal);
+    // As a blob, too: with it, fragments give back the index should that be lost.
+    await using writer = await blobs.create(signal);
+    await writer.write(bytes, signal);
+    await writer.commit(signal, hash);
     return report;
   }
 
@@ -251,8 +259,11 @@ export class Archive {
     const { state } = this.#parts;
     if (await state.tessera(id, signal) === undefined) return false;
     this.#stored.delete(keyOf(id));
+    const plans = await state.plansOf(id, signal);
     const unneeded = await state.removeTessera(id, signal);
-    await removeUnneeded(this.#keepers, unneeded, signal);
+    // Of the plans those that nothing kept for others needs.
+    const all = [...unneeded, ...plans.map(({ hash }) => hash)];
+    await removeUnneeded(this.#keepers, all, signal);
     return true;
   }
 
@@ -271,11 +282,11 @@ export class Archive {
     const stored = await this.#get(id, signal);
     await using pack = this.#reader(stored);
     const manifest = await this.#manifest(stored.row, signal);
-    const { runtime, suite } = this.#parts;
+    const { runtime, suite, coder = codeHere } = this.#parts;
     const { files } = stored;
     const keepers = this.#keepers;
     return await stage(
-      { keepers, runtime, suite, id, manifest, files, pack },
+      { keepers, runtime, suite, id, manifest, files, pack, coder },
       keys,
       onProgress,
       signal,

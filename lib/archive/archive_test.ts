@@ -110,6 +110,7 @@ Deno.test("remove() leaves a fragment that is kept for somebody else, and its pl
     owner: plan.hash.slice(0, 20) as never,
     subnet: undefined,
     storedAtMs: 0,
+    isRepair: false,
   }, never);
   await using pack = await one.archive.pack(id, never);
   await other.archive.importPack(pack, plan, never);

@@ -10,11 +10,11 @@ import {
 } from "@tesseras/core";
 import { type Blobs, type Scratch, WriteBehind } from "@tesseras/blobs";
 import { Blake3 } from "@tesseras/crypto";
-import { Decoder } from "@tesseras/erasure";
+import { codeHere } from "@tesseras/erasure";
 import type { ByteSource, Plan } from "@tesseras/tessera";
 import { type FragmentReader, readExactly } from "./fragment_reader.ts";
 import { joined } from "./joined.ts";
-import { readRows, windowsFor } from "./shard_rows.ts";
+import { CODING_WINDOW_BYTES } from "./staging.ts";
 
 /**
  * Takes one fragment as it arrives, by one owner, one call at a time. Disposing it before {@link finish} forgets what
@@ -137,6 +137,19 @@ export class Assembly implements AsyncDisposable {
   }
 
   /**
+   * Computes fragments of the plan that are missing, all in one pass; those that are there already are passed over.
+   *
+   * @throws as {@link recreate}
+   */
+  async recreateAll(
+    indices: readonly number[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const index of indices) this.#checkIndex(index);
+    await this.#recover(indices.filter((index) => !this.has(index)), signal);
+  }
+
+  /**
    * Gives a fragment of the plan, computed from others when it is missing. It lives as long as the assembly.
    *
    * @throws as {@link finish}, and `unusable` for an index that the plan does not have
@@ -174,25 +187,24 @@ export class Assembly implements AsyncDisposable {
       );
     }
     const present = [...this.#have].sort((a, b) => a - b).slice(0, dataCount);
-    const decoder = new Decoder({ dataCount, parityCount }, {
-      present,
-      wanted,
-    });
-    const out = windowsFor({ count: wanted.length, shardBytes });
     const hashers = wanted.map(() => new Blake3());
-    const rows = readRows({
-      count: dataCount,
+    const rows = codeHere.code({
+      shape: { dataCount, parityCount },
+      plan: { present, wanted },
       shardBytes,
-      read: (at, offset, into) =>
-        readExactly(this.#reader(present[at]!), offset, into, signal),
-    });
-    for await (const { offset, bytes, windows } of rows) {
-      const output = out.map((window) => window.subarray(0, bytes));
-      decoder.decode(windows, output);
+      windowBytes: CODING_WINDOW_BYTES,
+      fill: ({ offset, inputs }, signal) =>
+        joined(
+          inputs.map((into, at) =>
+            readExactly(this.#reader(present[at]!), offset, into, signal)
+          ),
+        ),
+    }, signal);
+    for await (const { offset, outputs } of rows) {
       const writing = wanted.map((index, i) =>
-        this.#scratch.write(index * shardBytes + offset, output[i]!, signal)
+        this.#scratch.write(index * shardBytes + offset, outputs[i]!, signal)
       );
-      output.forEach((window, i) => hashers[i]!.update(window));
+      outputs.forEach((window, i) => hashers[i]!.update(window));
       await joined(writing);
     }
     wanted.forEach((index, i) =>

@@ -162,7 +162,7 @@ function warningsOf(taken: readonly TakenIn[]): readonly string[] {
       warnings.push(
         `${
           quoted(name)
-        } has notes in it that may tell where it was made; they are kept, since in a ${kind.label} places cannot be removed`,
+        } has notes in it that may tell where it was made; they are kept, since places cannot be taken out of them`,
       );
     }
     const twin = first.get(keyOf(blake3));

@@ -47,10 +47,15 @@ export async function removeUnneeded(
     hashes,
     BLOBS_PARALLEL,
     async (hash, signal) => {
-      // Asked again right before removing: between listing and here a create may have named the blob.
-      if (await keepers.state.references(hash, signal) > 0) return false;
       if (keepers.holds.has(hash)) return false;
-      return await keepers.blobs.remove(hash, signal);
+      // Asked when nobody finds the blob any more: a create, or a peer's put in another process, may have named it just now.
+      return await keepers.blobs.removeUnless(
+        hash,
+        async () =>
+          keepers.holds.has(hash) ||
+          await keepers.state.references(hash, signal) > 0,
+        signal,
+      );
     },
     signal,
   );

@@ -7,6 +7,13 @@
 export { Archive, type ArchiveParts, type Shown } from "./archive.ts";
 export { Assembly, type FragmentSink } from "./assembly.ts";
 export {
+  type CheckOrder,
+  type CheckReport,
+  checkStore,
+  type DamagedBlob,
+  type DamagedTessera,
+} from "./check.ts";
+export {
   type CreateOrder,
   type CreateReport,
   type KeptFile,

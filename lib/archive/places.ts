@@ -1,11 +1,15 @@
 /** Takes the coordinates out of a photograph, for people who do not want to tell where they live. */
-import { TesserasError } from "@tesseras/core";
+import { concat, TesserasError } from "@tesseras/core";
 import { quoted } from "./quoted.ts";
 
 /** Exif's own name at the beginning of its segment (CIPA DC-008, 4.7.2). */
 const EXIF = "Exif\0\0";
 /** XMP's name at the beginning of its segment (XMP specification part 3, 1.1.3). */
 const XMP = "http://ns.adobe.com/xap/1.0/\0";
+/** The name of its continuation, and the bytes of digest, length and offset that follow (XMP specification part 3, 1.1.3.1). */
+const FURTHER_XMP = "http://ns.adobe.com/xmp/extension/\0";
+const FURTHER_HEAD_BYTES = 32 + 4 + 4;
+const SPACE = 0x20;
 /** The entry that points to the directory of coordinates (CIPA DC-008, 4.6.3). */
 const GPS_TAG = 0x8825;
 const IFD_ENTRY_BYTES = 12;
@@ -20,14 +24,24 @@ const TYPE_BYTES = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8];
  */
 export function removePlaces(head: Uint8Array): boolean {
   let removed = false;
+  const further: Uint8Array[] = [];
   for (const segment of metadataSegments(head)) {
     if (startsWith(segment, EXIF)) {
       removed = clearExif(segment.subarray(EXIF.length)) || removed;
     } else if (startsWith(segment, XMP)) {
       removed = clearXmp(segment.subarray(XMP.length)) || removed;
+    } else if (startsWith(segment, FURTHER_XMP)) {
+      further.push(segment.subarray(FURTHER_XMP.length + FURTHER_HEAD_BYTES));
     }
   }
-  return removed;
+  return clearFurtherXmp(further) || removed;
+}
+
+/** XMP in several segments may be cut anywhere, so it is looked at as a whole, and goes as a whole when it tells of a place. */
+function clearFurtherXmp(parts: readonly Uint8Array[]): boolean {
+  if (!clearXmp(concat(parts))) return false;
+  for (const part of parts) part.fill(SPACE);
+  return true;
 }
 
 /** The contents of the APP1 segments before the picture (ITU T.81, B.1.1). */
@@ -124,7 +138,7 @@ export function clearXmp(packet: Uint8Array): boolean {
     for (const range of match.indices?.slice(1) ?? []) {
       if (range === undefined) continue;
       const blank = text.slice(...range).trim() === "";
-      packet.fill(0x20, ...range);
+      packet.fill(SPACE, ...range);
       removed ||= !blank;
     }
   }

@@ -1,4 +1,4 @@
-import { equal } from "@tesseras/core";
+import { concat, equal, utf8 } from "@tesseras/core";
 import { readExif } from "@tesseras/tessera";
 import { photo } from "@tesseras/testing/archive";
 import { assertEquals, assertTrue } from "@tesseras/testing";
@@ -37,6 +37,35 @@ Deno.test("removePlaces() leaves a photograph without coordinates as it is", () 
   const after = before.slice();
   assertTrue(!removePlaces(after));
   assertEquals(after, before);
+});
+
+/** XMP too large for one segment goes on in others, each with a name, a digest and two numbers before it. */
+function extension(text: string): Uint8Array {
+  const name = utf8("http://ns.adobe.com/xmp/extension/\0");
+  const content = concat([name, new Uint8Array(40).fill(0x41), utf8(text)]);
+  const length = content.length + 2;
+  const head = Uint8Array.of(0xff, 0xe1, length >> 8, length & 255);
+  return concat([head, content]);
+}
+
+Deno.test("removePlaces() blanks XMP that goes on in further segments, also where a place is cut in two", () => {
+  const [start, rest] = [photo().subarray(0, 2), photo().subarray(2)];
+  const told = [
+    ['<x exif:GPSLatitude="48,30.0N"/>'],
+    ["<x exif:GPSLat", 'itude="48,30.0N"/>'],
+  ];
+  for (const texts of told) {
+    const head = concat([start, ...texts.map(extension), rest]);
+    assertTrue(removePlaces(head));
+    const text = new TextDecoder("latin1").decode(head);
+    assertTrue(!text.includes("48,30"), text.slice(0, 300));
+    assertTrue(!removePlaces(head), "a second look finds nothing");
+  }
+  const plain = extension('<x tiff:Make="Lens"/>');
+  const head = concat([start, plain, photo({ place: false }).subarray(2)]);
+  const before = head.slice();
+  assertTrue(!removePlaces(head));
+  assertEquals(head, before);
 });
 
 Deno.test("removePlaces() survives any damage, and changes nothing but metadata", () => {

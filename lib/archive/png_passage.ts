@@ -20,6 +20,9 @@ const EXIF_PREFIX = utf8("Exif\0\0");
 /** Chunks in which text may lie (11.3.3). */
 const TEXT_CHUNKS: ReadonlySet<string> = new Set(["tEXt", "zTXt", "iTXt"]);
 
+/** Chunks of metadata that we do not take apart: packed Exif of old writers, and claims of origin (C2PA 2.1, A.3.3). */
+const NOTE_CHUNKS: ReadonlySet<string> = new Set(["zxIf", "caBX"]);
+
 /**
  * Walks the chunks of a PNG as they come. The picture goes through; metadata, wherever it lies, is held back until it is whole.
  * Where coordinates are not wanted they are overwritten in place and the chunk gets a new CRC.
@@ -33,8 +36,12 @@ export class PngPassage implements Passage {
   #heldBytes = 0;
   /** Bytes that go through before the next header. */
   #skip = SIGNATURE_BYTES;
+  /** Whether the last chunk goes through. */
+  #isLast = false;
   #exif: Exif | undefined;
   #removed = false;
+  /** Whether there is something that may tell of a place and that we leave as it is. */
+  #hasNotes = false;
 
   /** @param name the file's, for messages */
   constructor(name: string, { keepPlaces }: PassageOptions) {
@@ -50,7 +57,10 @@ export class PngPassage implements Passage {
       const part = chunk.subarray(at, at + Math.min(wanted, chunk.length - at));
       at += part.length;
       if (this.#skip > 0) {
+        if (this.#skip === Infinity) this.#hasNotes = true;
         this.#skip -= part.length;
+        // Nothing after the last chunk belongs to the picture (5.6), and anything may be there.
+        if (this.#isLast && this.#skip === 0) this.#skip = Infinity;
         yield part;
         continue;
       }
@@ -81,6 +91,7 @@ export class PngPassage implements Passage {
     const { takenAt, place } = this.#exif ?? {};
     const about = takenAt === undefined ? {} : { takenAt };
     if (!this.#keepPlaces) {
+      if (this.#hasNotes) return { about, place: "unread" };
       return { about, place: this.#removed ? "removed" : "none" };
     }
     return place === undefined
@@ -96,9 +107,10 @@ export class PngPassage implements Passage {
       !this.#keepPlaces && TEXT_CHUNKS.has(type);
     const fits = dataBytes <= METADATA_BYTES_MAX;
     if (wanted && !fits && !this.#keepPlaces) throw damaged(this.#name);
+    if (NOTE_CHUNKS.has(type)) this.#hasNotes = true;
     if (!wanted || !fits) {
-      // Nothing after the last chunk belongs to the picture (5.6).
-      this.#skip = type === "IEND" ? Infinity : dataBytes + CRC_BYTES;
+      this.#skip = dataBytes + CRC_BYTES;
+      this.#isLast = type === "IEND";
       return false;
     }
     this.#held = new Uint8Array(HEADER_BYTES + dataBytes + CRC_BYTES);

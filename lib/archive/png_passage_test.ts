@@ -211,6 +211,34 @@ Deno.test("Exif that would cost a walk for every entry is cleared in one", () =>
   }
 });
 
+Deno.test("a profile made to be read slowly is read at once", () => {
+  // Packed it takes a few kilobytes; what is quadratic in its blanks would take hours.
+  const text = utf8(`a 1${" ".repeat(4_000_000)}z`);
+  const keyword = utf8("Raw profile type exif\0\0");
+  const slow: PngChunk = ["zTXt", concat([keyword, deflateSync(text)])];
+  const { seen } = passed(png([], [slow]));
+  assertEquals(seen.place, "removed");
+});
+
+Deno.test("notes that we do not read, and whatever follows the picture's end, are told of", () => {
+  const whole = png([]);
+  const attached = concat([whole, png([["eXIf", exifBlock()]])]);
+  const told: readonly Uint8Array[] = [
+    attached,
+    png([["zxIf", deflateSync(exifBlock())]]),
+    png([["caBX", utf8("a claim with a place")]]),
+    concat([whole, Uint8Array.of(0)]),
+  ];
+  for (const file of told) {
+    for (const pieceBytes of [1, 700]) {
+      const { bytes, seen } = passed(file, { pieceBytes });
+      assertEquals([seen.place, bytes], ["unread", file]);
+    }
+    assertEquals(passed(file, { keepPlaces: true }).seen.place, "none");
+  }
+  assertEquals(passed(whole).seen.place, "none");
+});
+
 Deno.test("whatever the damage, a PNG is refused, or as much comes out as goes in, the picture stays, and no place is left that we can read", () => {
   const metadata: PngChunk[] = [["eXIf", exifBlock()], itxt(XMP)];
   const whole = png([], metadata);

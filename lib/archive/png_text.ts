@@ -98,7 +98,8 @@ function unpack(packed: Uint8Array): Uint8Array | undefined {
 
 /** Whether a profile has coordinates: after a name and a length it is hexadecimal digits in lines. */
 function profileTells(text: Uint8Array): boolean {
-  const digits = /^\s*\S+\s+\d+\s+([\s0-9a-fA-F]*)$/.exec(latin1(text))?.[1];
+  // No two parts of this can take the same blank, or a megabyte of blanks would take hours.
+  const digits = /^\s*\S+\s+\d+\s([\s0-9a-fA-F]*)$/.exec(latin1(text))?.[1];
   if (digits === undefined) return true;
   const profile = Uint8Array.from(
     Buffer.from(digits.replaceAll(/\s+/g, ""), "hex"),

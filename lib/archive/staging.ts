@@ -11,6 +11,7 @@ import {
   TesserasError,
   throwIfAborted,
 } from "@tesseras/core";
+import { KIB } from "@tesseras/core/limits";
 import { type BlobWriter, verify } from "@tesseras/blobs";
 import {
   Blake3,
@@ -18,7 +19,7 @@ import {
   type CreatorKeys,
   type MlDsaSuite,
 } from "@tesseras/crypto";
-import { Encoder } from "@tesseras/erasure";
+import type { RowCoder } from "@tesseras/erasure";
 import type { FileRow } from "@tesseras/state";
 import {
   type ByteSource,
@@ -37,8 +38,9 @@ import type { Keepers } from "./holds.ts";
 import { Intake } from "./intake.ts";
 import { joined } from "./joined.ts";
 import { type OnProgress, Tally } from "./progress.ts";
-import { readRows, windowsFor } from "./shard_rows.ts";
 
+/** Bytes of one window: what reading or writing costs beside its bytes is small then, and two rows of 48+24 are 36 MiB. */
+export const CODING_WINDOW_BYTES = 256 * KIB;
 /** Files re-read at once before coding. */
 const VERIFY_PARALLEL = 2;
 
@@ -51,6 +53,8 @@ export type StagingParts = {
   readonly manifest: Manifest;
   readonly files: readonly FileRow[];
   readonly pack: ByteSource;
+  /** Computes the parity. */
+  readonly coder: RowCoder;
 };
 
 /**
@@ -83,6 +87,8 @@ export async function stage(
       keys,
     );
   checkSame(plan, fragments);
+  // As a blob, too: with it, fragments give back the index should that be lost.
+  await intake.add(plan.bytes, signal, plan.hash);
   await store(parts, { plan, parity }, signal);
   await intake.keep(signal);
   return plan;
@@ -181,7 +187,7 @@ type Coded = {
 
 /** One pass over the pack: a window of every shard at a time, its parity, and the hashes of all. */
 async function code(
-  { keepers, pack }: StagingParts,
+  { keepers, pack, coder }: StagingParts,
   intake: Intake,
   onProgress: OnProgress,
   signal: AbortSignal,
@@ -195,23 +201,24 @@ async function code(
   for (let i = 0; i < (copies ? 0 : parityCount); i++) {
     writers.push(stack.use(await keepers.blobs.create(signal, "cold")));
   }
-  const encoder = new Encoder({ dataCount, parityCount: writers.length });
-  const parity = windowsFor({ count: writers.length, shardBytes });
   const hashers = Array.from({ length: dataCount }, () => new Blake3());
   const tally = new Tally(pack.bytes, onProgress);
-  const rows = readRows({
-    count: dataCount,
+  const rows = coder.code({
+    shape: { dataCount, parityCount: writers.length },
     shardBytes,
-    read: (index, offset, into) =>
-      readShard({ pack, shardBytes }, { index, offset, into }, signal),
-  });
-  for await (const { bytes, windows } of rows) {
-    const output = parity.map((window) => window.subarray(0, bytes));
-    encoder.encode(windows, output);
+    windowBytes: CODING_WINDOW_BYTES,
+    fill: ({ offset, inputs }, signal) =>
+      joined(
+        inputs.map((into, index) =>
+          readShard({ pack, shardBytes }, { index, offset, into }, signal)
+        ),
+      ),
+  }, signal);
+  for await (const { bytes, inputs, outputs } of rows) {
     const writing = writers.map((writer, i) =>
-      writer.write(output[i]!, signal)
+      writer.write(outputs[i]!, signal)
     );
-    windows.forEach((window, i) => hashers[i]!.update(window));
+    inputs.forEach((window, i) => hashers[i]!.update(window));
     await joined(writing);
     tally.add(Math.min(bytes * dataCount, pack.bytes - tally.doneBytes));
   }
@@ -261,6 +268,7 @@ async function store(
       owner: undefined,
       subnet: undefined,
       storedAtMs: runtime.clock.nowMs(),
+      isRepair: false,
     }, never);
   }
 }

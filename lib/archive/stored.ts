@@ -47,7 +47,9 @@ export async function presentSource(
   return {
     list: () => Promise.resolve(present),
     async *read(path, signal) {
-      await using reader = await openFile(blobs, fileAt(byPath, path), signal);
+      const file = fileAt(byPath, path);
+      await using reader = await blobs.open(file.hash, signal, "fresh");
+      if (reader === undefined) throw gone(file);
       yield* chunksOf(reader, signal);
     },
   };
@@ -61,7 +63,7 @@ export async function openFile(
 ): Promise<BlobReader> {
   const reader = await blobs.open(file.hash, signal);
   if (reader !== undefined) return reader;
-  throw damaged(file, "it is gone from the store");
+  throw gone(file);
 }
 
 /** A whole small file. @throws `corrupt` when its blob is gone or not what it was */
@@ -117,6 +119,10 @@ function fileAt(byPath: ReadonlyMap<string, FileRow>, path: string): FileRow {
     "missing",
     `Cannot read ${quoted(path)}: the tessera has no such file`,
   );
+}
+
+function gone(file: FileRow): TesserasError {
+  return damaged(file, "it is gone from the store");
 }
 
 function damaged(file: FileRow, seen: string): TesserasError {

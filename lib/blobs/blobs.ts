@@ -36,6 +36,26 @@ export interface Blobs extends AsyncDisposable {
   size(hash: Hash, signal: AbortSignal): Promise<number | undefined>;
   /** Forgets a blob; `false` when there was none. Readers that are open go on reading. */
   remove(hash: Hash, signal: AbortSignal): Promise<boolean>;
+  /**
+   * Forgets a blob unless it is needed, which is asked when it can no longer be found. Whoever finds it after having said that
+   * they need it therefore keeps it, in whatever process they are.
+   *
+   * @returns whether there was one that is forgotten now
+   */
+  removeUnless(
+    hash: Hash,
+    isNeeded: () => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<boolean>;
+  /**
+   * Takes a blob away that is not what its name says, and keeps it aside with a note for a person. Returns where, for people;
+   * `undefined` when there was none.
+   */
+  quarantine(
+    hash: Hash,
+    note: string,
+    signal: AbortSignal,
+  ): Promise<string | undefined>;
   /** Every committed blob, unordered, for sweeps and rebuilds. One that comes or goes meanwhile may or may not be listed. */
   list(signal: AbortSignal): AsyncIterable<BlobEntry>;
   /** A temporary random-access file of zeros, gone on dispose. Space is taken as it is written. */
@@ -46,9 +66,9 @@ export interface Blobs extends AsyncDisposable {
 
 /**
  * Whether the same bytes are likely to be read again soon. Those that are not (`cold`) need not push others out of the
- * system's cache; `hot` unless told. It never changes what is read.
+ * system's cache; `hot` unless told. What is read to find out how the medium is (`fresh`) comes from no memory of ours.
  */
-export type Access = "hot" | "cold";
+export type Access = "hot" | "cold" | "fresh";
 
 /** A blob as {@link Blobs.list} tells it. */
 export type BlobEntry = { readonly hash: Hash; readonly bytes: number };
@@ -128,7 +148,7 @@ export async function verify(
   hash: Hash,
   signal: AbortSignal,
 ): Promise<BlobHealth> {
-  await using reader = await blobs.open(hash, signal);
+  await using reader = await blobs.open(hash, signal, "fresh");
   if (reader === undefined) return "absent";
   const hasher = new Blake3();
   const window = new Uint8Array(

@@ -28,6 +28,7 @@ import {
 import { attempt, ifPresent } from "./disk_error.ts";
 import { DiskFile } from "./disk_file.ts";
 import { clearSessions, DiskSession } from "./disk_session.ts";
+import { AsideFolders } from "./disk_aside.ts";
 import { FolderSync } from "./disk_folder_sync.ts";
 import { WriteBehind } from "./write_behind.ts";
 
@@ -54,13 +55,16 @@ export async function openDiskBlobs(
     () => Deno.mkdir(folder, { recursive: true, mode: 0o700 }),
   );
   await clearSessions(sessionsOf(folder), signal);
-  return new DiskBlobs(folder);
+  const blobs = new DiskBlobs(folder);
+  await blobs.restoreLeaving(signal);
+  return blobs;
 }
 
 class DiskBlobs implements Blobs {
   readonly #folder: string;
   readonly #files = new Semaphore(FILES_OPEN_MAX);
   readonly #names = new FolderSync();
+  readonly #aside: AsideFolders;
   /** Folders whose own name is durable: this one and its shards, at most 257. */
   readonly #durable = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
@@ -68,6 +72,7 @@ class DiskBlobs implements Blobs {
 
   constructor(folder: string) {
     this.#folder = folder;
+    this.#aside = new AsideFolders(folder);
   }
 
   async create(
@@ -113,6 +118,29 @@ class DiskBlobs implements Blobs {
       return true;
     });
     return removed ?? false;
+  }
+
+  async removeUnless(
+    hash: Hash,
+    isNeeded: () => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    throwIfAborted(signal);
+    return await this.#aside.removeUnless(this.#pathOf(hash), isNeeded);
+  }
+
+  async quarantine(
+    hash: Hash,
+    note: string,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    throwIfAborted(signal);
+    return await this.#aside.quarantine(this.#pathOf(hash), note);
+  }
+
+  /** Puts back what killed processes were about to remove. */
+  async restoreLeaving(signal: AbortSignal): Promise<void> {
+    await this.#aside.restore((hex) => this.#pathOf(parseHash(hex)), signal);
   }
 
   async *list(signal: AbortSignal): AsyncIterable<BlobEntry> {

@@ -146,7 +146,7 @@ export class DiskFile implements AsyncDisposable {
 
   /** The handle for a transfer of so many bytes; `undefined` for one that goes through the cache. */
   #directFor(bytes: number): Promise<DirectHandle | undefined> | undefined {
-    if (this.#access === "hot" || bytes < DIRECT_BYTES_MIN) return undefined;
+    if (this.#access !== "cold" || bytes < DIRECT_BYTES_MIN) return undefined;
     return this.#direct ??= DirectHandle.open(this.path, this.#mode);
   }
 

@@ -30,6 +30,12 @@ const MEMORY_BLOBS_DEFAULTS = { freeBytes: 64 * GIB } as const;
 /** {@link Blobs} that live as long as the process. */
 export class MemoryBlobs implements Blobs {
   readonly #blobs = new Map<string, Uint8Array>();
+  /** What was taken aside, with its note; it still takes space. */
+  readonly quarantined: {
+    readonly hash: Hash;
+    readonly content: Uint8Array;
+    readonly note: string;
+  }[] = [];
   readonly #space: Space;
 
   constructor(options: MemoryBlobsOptions = {}) {
@@ -65,6 +71,42 @@ export class MemoryBlobs implements Blobs {
       const key = keyOf(hash);
       this.#space.give(this.#blobs.get(key)?.length ?? 0);
       return this.#blobs.delete(key);
+    });
+  }
+
+  async removeUnless(
+    hash: Hash,
+    isNeeded: () => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    throwIfAborted(signal);
+    const key = keyOf(hash);
+    const content = this.#blobs.get(key);
+    if (content === undefined) return false;
+    this.#blobs.delete(key);
+    let needed = true;
+    try {
+      needed = await isNeeded();
+    } finally {
+      // Unless it was committed anew meanwhile.
+      if (needed && !this.#blobs.has(key)) this.#blobs.set(key, content);
+      else this.#space.give(content.length);
+    }
+    return !needed;
+  }
+
+  quarantine(
+    hash: Hash,
+    note: string,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    return step(signal, () => {
+      const key = keyOf(hash);
+      const content = this.#blobs.get(key);
+      if (content === undefined) return undefined;
+      this.#blobs.delete(key);
+      this.quarantined.push({ hash, content, note });
+      return `quarantine ${this.quarantined.length}`;
     });
   }
 

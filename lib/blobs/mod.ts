@@ -17,5 +17,10 @@ export {
   verify,
 } from "./blobs.ts";
 export { readAhead } from "./read_ahead.ts";
+export {
+  READ_CACHE_DEFAULTS,
+  ReadCache,
+  type ReadCacheOptions,
+} from "./read_cache.ts";
 export { WriteBehind, type WritePiece } from "./write_behind.ts";
 export { MemoryBlobs, type MemoryBlobsOptions } from "./memory.ts";

@@ -16,6 +16,7 @@ import { transferTimeoutMs } from "@tesseras/net";
 import type { Plan } from "@tesseras/tessera";
 import type { NodeRecord } from "@tesseras/wire";
 import { askHolder } from "./ask_holder.ts";
+import type { Budget } from "./budget.ts";
 import type { Node } from "./node.ts";
 import type { Provider } from "./pointers.ts";
 
@@ -94,9 +95,11 @@ export type GatherParts = {
   /** Who says to have some. */
   readonly group: readonly Provider[];
   readonly onEvent: (event: FetchEvent) => void;
+  /** How fast; as fast as they send where there is none. */
+  readonly budget?: Budget;
 };
 
-/** Asks holders for fragments until k are there; the rest is cancelled. */
+/** Asks holders for fragments until k are there, those counted that the assembly has already; the rest is cancelled. */
 export class Gather {
   /** Holder of each fragment that came, by index. */
   readonly used = new Map<number, NodeId>();
@@ -175,7 +178,7 @@ export class Gather {
     if (assembly.complete) return;
     throw new TesserasError(
       "tooFew",
-      `Cannot rebuild: have ${this.used.size} of ${plan.dataCount} fragments; ${this.#lastReason}`,
+      `Cannot rebuild: have ${assembly.haveCount} of ${plan.dataCount} fragments; ${this.#lastReason}`,
     );
   }
 
@@ -186,8 +189,7 @@ export class Gather {
       if (next === undefined) return;
       const { index, holder } = next;
       const transfer: Transfer = {
-        index,
-        holder,
+        ...next,
         begunMs: this.#parts.node.runtime.clock.monotonicMs(),
         stop: new AbortController(),
         receivedBytes: 0,
@@ -203,7 +205,8 @@ export class Gather {
 
   #wanted(): boolean {
     if (this.#running.size >= TRANSFERS_MAX) return false;
-    const missing = this.#parts.plan.dataCount - this.used.size;
+    const { plan, assembly } = this.#parts;
+    const missing = plan.dataCount - assembly.haveCount;
     let placeCount = 0;
     for (const { isSlow } of this.#running.values()) if (!isSlow) placeCount++;
     const spareCount = this.#isLate() ? FETCH_SPARE : 0;
@@ -233,13 +236,14 @@ export class Gather {
 
   /** Data fragments before parity (they need no decoding), from the holder with the least to do. */
   #pickAmong(fits: (holder: NodeRecord) => boolean): Choice | undefined {
+    const { assembly, plan } = this.#parts;
     let best: Choice | undefined;
     let bestWeight = Infinity;
     for (const [index, holders] of this.#sources) {
-      if (this.used.has(index) || this.#running.has(index)) continue;
+      if (assembly.has(index) || this.#running.has(index)) continue;
       for (const holder of holders) {
         const weight = (this.#load.get(keyOf(holder.id)) ?? 0) * 1000 +
-          (index < this.#parts.plan.dataCount ? 0 : 500) + index;
+          (index < plan.dataCount ? 0 : 500) + index;
         if (weight >= bestWeight || !fits(holder)) continue;
         best = { index, holder };
         bestWeight = weight;
@@ -284,7 +288,7 @@ export class Gather {
 
   async #get(transfer: Transfer, signal: AbortSignal): Promise<void> {
     const { index, holder } = transfer;
-    const { node, plan, onEvent } = this.#parts;
+    const { node, plan, assembly, onEvent } = this.#parts;
     try {
       const either = AbortSignal.any([signal, transfer.stop.signal]);
       await this.#receive(transfer, either);
@@ -296,7 +300,7 @@ export class Gather {
         type: "fragment",
         index,
         holder: holder.id,
-        doneCount: this.used.size,
+        doneCount: assembly.haveCount,
         needCount: plan.dataCount,
       });
     } catch (error) {
@@ -339,7 +343,7 @@ export class Gather {
 
   async #receive(transfer: Transfer, outer: AbortSignal): Promise<void> {
     const { index, holder } = transfer;
-    const { node, plan, assembly, onEvent } = this.#parts;
+    const { node, plan, assembly, budget, onEvent } = this.#parts;
     const { shardBytes, dataCount } = plan;
     using deadline = node.runtime.clock.deadline(
       transferTimeoutMs(shardBytes),
@@ -371,6 +375,7 @@ export class Gather {
     for (;;) {
       const chunk = await reader.read(signal);
       if (chunk === undefined) break;
+      await budget?.spend(chunk.length, signal);
       await this.#ours(sink.write(chunk, signal), signal);
       transfer.receivedBytes += chunk.length;
       this.#receivedBytes += chunk.length;

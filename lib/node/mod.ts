@@ -3,7 +3,10 @@
  *
  * @module
  */
+export { attest, type Attestation, type AttestedPlan } from "./attest.ts";
+export { audit, type AuditResult, observationOf } from "./audit.ts";
 export { fetch, type FetchParts, type FetchReport } from "./fetch.ts";
+export { type ForgetEvent, Forgetter, type ForgetterParts } from "./forget.ts";
 export type { FetchEvent } from "./gather.ts";
 export { find, findNodes, type FindOptions, type Found } from "./find.ts";
 export {
@@ -32,6 +35,12 @@ export {
 export { findProviders } from "./providers.ts";
 export { Sweep } from "./sweep.ts";
 export { publish, type PublishReport } from "./publish.ts";
+export { Publisher, type PublisherParts } from "./publisher.ts";
+export { isForgotten } from "./forgotten.ts";
+export { Budget } from "./budget.ts";
+export { rankOfAccount } from "./candidates.ts";
+export { type Depth, type Regard, regard, type RegardParts } from "./regard.ts";
+export { repair, type RepairParts, type RepairReport } from "./repair.ts";
 export type { PublishEvent, PublishParts } from "./sender.ts";
 export type { Handle, Handlers, Role } from "./role.ts";
 export type { Hop, LookupTrace } from "./trace.ts";

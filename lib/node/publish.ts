@@ -1,15 +1,12 @@
 /** The whole publish story: find peers, place fragments, send them, tell the DHT. */
-import {
-  codeOf,
-  keyOf,
-  keyOfTessera,
-  TesserasError,
-  toHex,
-} from "@tesseras/core";
-import { BUCKET_PEERS_MAX } from "@tesseras/core/limits";
+import { keyOf, mapBounded, TesserasError, toHex } from "@tesseras/core";
+import { ATTEST_PARALLEL } from "@tesseras/core/limits";
+import type { PlacementRow } from "@tesseras/state";
 import type { Plan } from "@tesseras/tessera";
-import { CAPABILITIES, type NodeRecord, readNodeRecord } from "@tesseras/wire";
-import { findNodes } from "./find.ts";
+import type { NodeRecord } from "@tesseras/wire";
+import { attest } from "./attest.ts";
+import { candidatesFor } from "./candidates.ts";
+import { placedAt } from "./placed.ts";
 import { type Provider, storeProviders } from "./pointers.ts";
 import { type PublishEvent, type PublishParts, Sender } from "./sender.ts";
 
@@ -31,7 +28,7 @@ export type PublishReport = {
 
 /**
  * Sends every fragment of a plan to a holder and announces the holders. What was acknowledged in an earlier
- * try is not sent again.
+ * try, and its holder still says that it keeps, is not sent again.
  *
  * @throws `tooFew` when nobody holds fragments, or too few were placed to rebuild the tessera; what was
  * acknowledged stays recorded, so that a later try goes on from there
@@ -49,15 +46,9 @@ export async function publish(
   const open = plan.fragments.map((_, index) => index)
     .filter((index) => !held.has(index));
   const providers = new Map<string, Provider>();
-  let sentBytes = 0;
-  if (open.length > 0) {
-    const candidates = await candidatesFor(parts, plan, onEvent, signal);
-    const send = new Sender(parts, plan, candidates, held);
-    sentBytes = await send.all(open, (event, provider) => {
-      if (provider !== undefined) keepNewest(providers, provider);
-      onEvent(event);
-    }, signal);
-  }
+  const sentBytes = open.length === 0
+    ? 0
+    : await sendOpen(parts, { plan, open, held, providers }, onEvent, signal);
   const keeperCount = await announce(
     parts,
     plan,
@@ -90,8 +81,53 @@ export async function publish(
   };
 }
 
+/** Finds holders for what has none. @returns the bytes sent @throws `tooFew` */
+async function sendOpen(
+  parts: PublishParts,
+  { plan, open, held, providers }: {
+    readonly plan: Plan;
+    readonly open: readonly number[];
+    readonly held: Map<number, NodeRecord>;
+    readonly providers: Map<string, Provider>;
+  },
+  onEvent: (event: PublishEvent) => void,
+  signal: AbortSignal,
+): Promise<number> {
+  const { candidates, hops } = await candidatesFor(parts, plan, signal);
+  onEvent({ type: "peers", candidateCount: candidates.length, hops });
+  if (candidates.length === 0) throw nobodyThere();
+  const send = new Sender(parts, plan, candidates, held);
+  const sentBytes = await send.all(open, (event, provider) => {
+    if (provider !== undefined) keepNewest(providers, provider);
+    onEvent(event);
+  }, signal);
+  if (held.size >= plan.dataCount) return sentBytes;
+  const { length } = plan.fragments;
+  const placed = `${held.size} of ${length} fragments found a holder`;
+  const what = `${placed} among ${candidates.length} peers`;
+  throw tooFew(plan, what, send.problem);
+}
+
+function tooFew(
+  { dataCount }: Plan,
+  what: string,
+  problem: string,
+): TesserasError {
+  return new TesserasError(
+    "tooFew",
+    `Cannot publish: ${what}, ${dataCount} are needed to rebuild; ${problem}. What was placed stays, and the node keeps trying`,
+  );
+}
+
+function nobodyThere(): TesserasError {
+  return new TesserasError(
+    "tooFew",
+    "Cannot publish: no peer that stores fragments answered; is the node connected to a network?",
+  );
+}
+
 /** Several answers of one holder overtake each other; the highest sequence lists the most fragments. */
-function keepNewest(
+export function keepNewest(
   providers: Map<string, Provider>,
   provider: Provider,
 ): void {
@@ -116,51 +152,51 @@ function note(
   }, signal);
 }
 
-/** Fragments acknowledged in an earlier try, and by whom. */
+/** Fragments acknowledged in an earlier try, and by whom, as far as their holders still say so. */
 async function earlier(
   parts: PublishParts,
   plan: Plan,
   signal: AbortSignal,
 ): Promise<Map<number, NodeRecord>> {
-  const { node, state } = parts;
-  const held = new Map<number, NodeRecord>();
-  for (const row of await state.placements(plan.hash, signal)) {
-    if (row.index >= plan.fragments.length) continue;
-    try {
-      // Good at the time of its word; that it has run out since takes nothing back.
-      const rules = { nowMs: row.ackedAtMs, powBits: node.powBits };
-      held.set(row.index, readNodeRecord(row.record, rules));
-    } catch (error) {
-      if (codeOf(error) === undefined) throw error;
-      // Whoever it was cannot be asked by this row: the fragment is offered anew.
-      node.runtime.counters.add("publish.placement_unreadable");
-    }
-  }
-  return held;
+  const rows = (await parts.state.care.placements(plan.hash, signal))
+    .filter(({ index, lostAtMs }) =>
+      index < plan.fragments.length && lostAtMs === undefined
+    );
+  const kept = await mapBounded(
+    Map.groupBy(rows, ({ holder }) => keyOf(holder)).values(),
+    ATTEST_PARALLEL,
+    (ofHolder, laneSignal) => stillKept(parts, plan, ofHolder, laneSignal),
+    signal,
+  );
+  return new Map(kept.flat());
 }
 
-async function candidatesFor(
-  parts: PublishParts,
+/** Which of its placements a holder still vouches for. Whoever is silent may come back, and is not waited for. */
+async function stillKept(
+  { node, state }: PublishParts,
   plan: Plan,
-  onEvent: (event: PublishEvent) => void,
+  rows: readonly PlacementRow[],
   signal: AbortSignal,
-): Promise<readonly NodeRecord[]> {
-  const found = await findNodes(parts.node, keyOfTessera(plan.tesseraId), {
-    want: CAPABILITIES.STORAGE,
-    count: Math.max(BUCKET_PEERS_MAX, plan.fragments.length),
-  }, signal);
-  onEvent({
-    type: "peers",
-    candidateCount: found.closest.length,
-    hops: found.hops,
-  });
-  if (found.closest.length === 0) {
-    throw new TesserasError(
-      "tooFew",
-      "Cannot publish: no peer that stores fragments answered; is the node connected to a network?",
-    );
+): Promise<readonly (readonly [number, NodeRecord])[]> {
+  const { clock, counters } = node.runtime;
+  const holder = placedAt(node, rows);
+  if (holder === undefined) return [];
+  const word = await attest(node, holder, plan, signal);
+  if (word.answer === "present" || word.answer === "silent") {
+    counters.add("publish.holder_silent");
+    return [];
   }
-  return found.closest;
+  const indices = word.answer === "keeps" ? word.indices : [];
+  const nowMs = clock.nowMs();
+  const marks = rows.map(({ planHash, index, holder }) => {
+    const key = { planHash, index, holder };
+    return indices.includes(index)
+      ? { ...key, seenAtMs: nowMs }
+      : { ...key, lostAtMs: nowMs };
+  });
+  await state.care.markPlacements(marks, signal);
+  return rows.filter(({ index }) => indices.includes(index))
+    .map(({ index }) => [index, holder] as const);
 }
 
 async function announce(
@@ -182,7 +218,7 @@ async function announce(
   if (keeperCount === 0) {
     throw new TesserasError(
       "tooFew",
-      "Cannot announce the holders: no node of the DHT took their records. The fragments are placed; publish again to go on",
+      "Cannot announce the holders: no node of the DHT took their records. The fragments are placed, and the node keeps trying",
     );
   }
   return keeperCount;

@@ -143,12 +143,15 @@ Deno.test("a placement that can no longer be read is placed anew", async () => {
   await using _world = world;
   const { home, stores } = await network(world, 8);
   const { id, plan } = await keep(home, creator(3), 2_000);
-  await home.state.putPlacements([{
+  await home.state.care.putPlacements([{
     planHash: plan.hash,
     index: 0,
     holder: stores[0]!.node.id,
     record: new Uint8Array(9),
+    bytes: plan.shardBytes,
     ackedAtMs: world.clock.nowMs(),
+    lastSeenMs: world.clock.nowMs(),
+    lostAtMs: undefined,
   }], never);
   const report = await world.run(publishAt(home, plan));
   assertEquals([report.resumedCount, report.holders.size], [0, 7]);
@@ -212,7 +215,7 @@ Deno.test("with too few who take anything a publish says why, and goes on later 
   await assertRejectsCode(
     world.run(publishAt(home, plan)),
     "tooFew",
-    /7 of 24 fragments found a holder among 1 peers, 16 are needed.*of this peer.*publish again/,
+    /7 of 24 fragments found a holder among 1 peers, 16 are needed.*of this peer.*the node keeps trying/,
   );
   assertEquals(
     (await home.state.publication(plan.tesseraId, never))?.state,

@@ -24,6 +24,7 @@ import {
   type NodeRecord,
   type ProviderRecord,
 } from "@tesseras/wire";
+import type { Budget } from "./budget.ts";
 import type { Node } from "./node.ts";
 import type { Provider } from "./pointers.ts";
 import { FragmentBulk } from "./transfer.ts";
@@ -60,13 +61,21 @@ export type PublishParts = {
   /** Peers of one subnet per tessera; `undefined` on a cluster of one machine. */
   readonly subnetLimit: number | undefined;
   readonly parallel?: number;
+  /** Our own provider record of the plan, when we repair as a holder: then what we send is no debt of ours. */
+  readonly repair?: Uint8Array;
+  /** Peers that keep some of it beside those that are counted for each fragment: they get no more, and count towards every limit. */
+  readonly beside?: readonly NodeRecord[];
+  /** Bytes a peer may owe before it is asked last. */
+  readonly deficitMax?: number;
+  /** How fast; as fast as peers take it where there is none. */
+  readonly budget?: Budget;
 };
 
 /** Hands out fragments to holders, a few at a time, and moves on when one refuses. */
 export class Sender {
   readonly #parts: PublishParts;
   readonly #plan: Plan;
-  readonly #candidates: readonly NodeRecord[];
+  readonly #candidates: readonly Candidate<NodeRecord>[];
   readonly #held: Map<number, NodeRecord>;
   /** Peers that failed once: not asked again for a fragment they were not assigned. */
   readonly #refused = new Set<string>();
@@ -80,7 +89,7 @@ export class Sender {
   constructor(
     parts: PublishParts,
     plan: Plan,
-    candidates: readonly NodeRecord[],
+    candidates: readonly Candidate<NodeRecord>[],
     held: Map<number, NodeRecord>,
   ) {
     this.#parts = parts;
@@ -94,7 +103,12 @@ export class Sender {
     return this.#plan.dataCount === 1;
   }
 
-  /** Sends fragments until each has a holder or nobody is left to ask. @returns the bytes sent @throws `tooFew` */
+  /** Why a peer did not take what it was offered last. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** Sends fragments until each has a holder or nobody is left to ask. @returns the bytes sent */
   async all(
     indices: readonly number[],
     onSent: (event: PublishEvent, provider?: Provider) => void,
@@ -107,12 +121,6 @@ export class Sender {
       (assigned, laneSignal) => this.#one(assigned, onSent, laneSignal),
       signal,
     );
-    if (this.#held.size < this.#plan.dataCount) {
-      throw new TesserasError(
-        "tooFew",
-        `Cannot publish: ${this.#held.size} of ${this.#plan.fragments.length} fragments found a holder among ${this.#candidates.length} peers, ${this.#plan.dataCount} are needed to rebuild; ${this.#problem}. What was placed stays: publish again to go on`,
-      );
-    }
     return this.#sentBytes;
   }
 
@@ -129,13 +137,14 @@ export class Sender {
     );
     const { assignments, spare } = place<NodeRecord>(
       indices,
-      this.#candidates.map(candidate),
+      this.#candidates,
       {
         key: keyOfTessera(this.#plan.tesseraId),
         subnetLimit: this.#parts.subnetLimit,
         replicationFactor: REPLICATION_FACTOR,
         perPeerMax: this.#wholeCopies ? 1 : FRAGMENTS_MAX,
-        holders: [...holders.values()].map(candidate),
+        holders: [...holders.values(), ...this.#parts.beside ?? []]
+          .map((record) => candidateOf(record)),
       },
     );
     this.#spare = spare;
@@ -143,7 +152,8 @@ export class Sender {
     if (this.#wholeCopies) {
       return indices.map((index) => ({ index, first: assignments.get(index) }));
     }
-    const stillThere = this.#candidates.filter(({ id }) => load.has(keyOf(id)));
+    const stillThere = this.#candidates.map(({ contact }) => contact)
+      .filter(({ id }) => load.has(keyOf(id)));
     const takers = [...this.#takers, ...stillThere];
     return indices.map((index) => {
       const first = leastLoaded(takers, load);
@@ -219,7 +229,7 @@ export class Sender {
     holder: NodeRecord,
     signal: AbortSignal,
   ): Promise<Provider | undefined> {
-    const { node, archive } = this.#parts;
+    const { node, archive, budget, repair } = this.#parts;
     await using fragment = await archive.openFragment(
       this.#plan,
       index,
@@ -231,7 +241,7 @@ export class Sender {
         `Cannot send fragment ${index}: it is not on this disk`,
       );
     }
-    const bulk = new FragmentBulk(fragment);
+    const bulk = new FragmentBulk(fragment, budget);
     try {
       using deadline = node.runtime.clock.deadline(
         transferTimeoutMs(fragment.bytes),
@@ -244,6 +254,7 @@ export class Sender {
           plan: this.#plan.bytes,
           index,
           bulk: fragment.bytes,
+          ...(repair && { repair }),
         },
         { bulk },
         deadline.signal,
@@ -289,12 +300,16 @@ export class Sender {
     signal: AbortSignal,
   ): Promise<void> {
     const { node, state } = this.#parts;
-    await state.putPlacements([{
+    const nowMs = node.runtime.clock.nowMs();
+    await state.care.putPlacements([{
       planHash: this.#plan.hash,
       index,
       holder: holder.id,
       record: holder.bytes,
-      ackedAtMs: node.runtime.clock.nowMs(),
+      bytes: this.#plan.shardBytes,
+      ackedAtMs: nowMs,
+      lastSeenMs: nowMs,
+      lostAtMs: undefined,
     }], signal);
     this.#held.set(index, holder);
     this.#sentBytes += this.#plan.shardBytes;
@@ -318,8 +333,12 @@ function addTo(load: Map<string, number>, { id }: NodeRecord): void {
   load.set(keyOf(id), (load.get(keyOf(id)) ?? 0) + 1);
 }
 
-function candidate(contact: NodeRecord): Candidate<NodeRecord> {
+/** A peer as placement sees it. */
+export function candidateOf(
+  contact: NodeRecord,
+  reciprocity = 0,
+): Candidate<NodeRecord> {
   const institutional =
     (contact.capabilities & CAPABILITIES.INSTITUTIONAL) !== 0;
-  return { contact, institutional };
+  return { contact, institutional, reciprocity };
 }

@@ -3,17 +3,20 @@ import type { FragmentReader } from "@tesseras/archive";
 import { readAhead } from "@tesseras/blobs";
 import { TesserasError } from "@tesseras/core";
 import type { BulkSource } from "@tesseras/net";
+import type { Budget } from "./budget.ts";
 
 /** A fragment's bytes as what follows a message, and what went wrong in reading them: that is no fault of the peer. */
 export class FragmentBulk implements BulkSource {
   readonly bytes: number;
   readonly #fragment: FragmentReader;
+  readonly #budget: Budget | undefined;
   #problem: unknown;
 
-  /** Borrows the fragment. */
-  constructor(fragment: FragmentReader) {
+  /** Borrows the fragment. Sends as fast as it can where there is no budget. */
+  constructor(fragment: FragmentReader, budget?: Budget) {
     this.bytes = fragment.bytes;
     this.#fragment = fragment;
+    this.#budget = budget;
   }
 
   /** Why the bytes could not be read; `undefined` while they can. */
@@ -25,7 +28,14 @@ export class FragmentBulk implements BulkSource {
     const reader = {
       read: (at: number, into: Uint8Array) => this.#read(at, into, signal),
     };
-    yield* readAhead(reader, { offset: 0, length: this.bytes }, signal);
+    const all = { offset: 0, length: this.bytes };
+    if (this.#budget === undefined) {
+      return yield* readAhead(reader, all, signal);
+    }
+    for await (const chunk of readAhead(reader, all, signal)) {
+      await this.#budget.spend(chunk.length, signal);
+      yield chunk;
+    }
   }
 
   async #read(

@@ -12,7 +12,7 @@ import {
 import { POINTER_TTL_MS, REPUBLISH_MS } from "@tesseras/core/limits";
 import { isWithin, placeOf, shareOf } from "@tesseras/kad";
 import { type Node, type Provider, Sweep } from "@tesseras/node";
-import type { State } from "@tesseras/state";
+import type { Holding, State } from "@tesseras/state";
 import { type ProviderRecord, signProviderRecord } from "@tesseras/wire";
 import { Round, savedProgress, saveProgress } from "./round.ts";
 import { Sequence } from "./sequence.ts";
@@ -78,8 +78,8 @@ export class Announcer {
    *
    * @throws `absent` when there is none
    */
-  async record(planHash: Hash, signal: AbortSignal): Promise<ProviderRecord> {
-    const record = await this.#sign(planHash, signal);
+  async record(plan: Holding, signal: AbortSignal): Promise<ProviderRecord> {
+    const record = await this.#signFor(plan, signal);
     if (record !== undefined) return record;
     throw new TesserasError("absent", "Cannot sign for a plan not kept here");
   }
@@ -113,17 +113,24 @@ export class Announcer {
     planHash: Hash,
     signal: AbortSignal,
   ): Promise<ProviderRecord | undefined> {
-    const { state, pointerTtlMs } = this.#options;
-    const plan = await state.plan(planHash, signal);
+    const plan = await this.#options.state.plan(planHash, signal);
     if (plan === undefined) return undefined;
+    return await this.#signFor({ ...plan, planHash }, signal);
+  }
+
+  async #signFor(
+    { planHash, tesseraId }: Holding,
+    signal: AbortSignal,
+  ): Promise<ProviderRecord | undefined> {
+    const { state, pointerTtlMs } = this.#options;
     const sequence = await this.#sequence.next(signal);
     // Read after the number was drawn: so a higher number never leaves out what a lower one was signed for.
-    const rows = await state.fragmentsOf(plan.tesseraId, signal);
+    const rows = await state.fragmentsOf(tesseraId, signal);
     const indices = rows.filter((row) => equal(row.planHash, planHash))
       .map(({ index }) => index).sort((a, b) => a - b);
     if (indices.length === 0) return undefined;
     return signProviderRecord({
-      tesseraId: plan.tesseraId,
+      tesseraId,
       planHash,
       indices,
       sequence,

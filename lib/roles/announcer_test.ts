@@ -29,6 +29,7 @@ async function hold(
       owner: nodeId(world.random.bytes(20)),
       subnet: undefined,
       storedAtMs: 1,
+      isRepair: false,
     }, never);
     shares.push(shareOf(keyOfTessera(plan.tesseraId), node.powBits));
   }

@@ -6,3 +6,5 @@
 export { type BootstrapOptions, bootstrapRole } from "./bootstrap.ts";
 export { type DhtOptions, dhtRole } from "./dht.ts";
 export { type StoreOptions, storeRole } from "./store.ts";
+export { Caretaker, type CaretakerParts } from "./caretaker.ts";
+export { type Tempo, tempoOf } from "./tempo.ts";

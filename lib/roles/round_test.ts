@@ -33,6 +33,7 @@ async function stateWith(count: number): Promise<MemoryState> {
       owner: i === count ? undefined : random.bytes(20) as never,
       subnet: undefined,
       storedAtMs: 1,
+      isRepair: false,
     }, signal);
   }
   return state;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { assertEquals, assertRejectsCode } from "@tesseras/testing";
 import { MemoryBlobs } from "@tesseras/blobs";
-import { Counters, nodeId } from "@tesseras/core";
+import { Counters, nodeId, VirtualClock } from "@tesseras/core";
 import { MemoryState } from "@tesseras/state";
 import { Space } from "./space.ts";
 
@@ -12,18 +12,26 @@ const sender = (number: number, subnet?: string) => ({
 });
 
 function spaceOf(
-  limits: { freeBytes: number; perPeerMax: number; perSubnetMax?: number },
+  limits: {
+    freeBytes: number;
+    perPeerMax: number;
+    perSubnetMax?: number;
+    storeMax?: number;
+  },
 ) {
+  const clock = new VirtualClock();
   const counters = new Counters();
   const space = new Space({
     state: new MemoryState(),
     blobs: new MemoryBlobs({ freeBytes: limits.freeBytes }),
+    clock,
     counters,
     freeSpaceMin: 100,
+    storeMax: limits.storeMax ?? Infinity,
     perPeerMax: limits.perPeerMax,
     perSubnetMax: limits.perSubnetMax ?? Infinity,
   });
-  return { space, counters };
+  return { space, counters, clock };
 }
 
 Deno.test("two who ask at once cannot both have the last place", async () => {
@@ -102,4 +110,36 @@ Deno.test("whatever is promised and given back, nothing is left over", async () 
       using _share = await space.promise(sender(1, "a"), 500, never);
     },
   ));
+});
+
+Deno.test("all others together have no more than the store gives them", async () => {
+  const { space, counters } = spaceOf({
+    freeBytes: 9_999,
+    perPeerMax: 9_999,
+    storeMax: 300,
+  });
+  using one = await space.promise(sender(1), 200, never);
+  await assertRejectsCode(
+    space.promise(sender(2), 101, never),
+    "diskFull",
+    /of all others .* more than 300$/,
+  );
+  assertEquals(counters.get("fragment.refused_store_full"), 1);
+  // Kept bytes count before the state is asked for them again.
+  one.keep();
+  one[Symbol.dispose]();
+  using _two = await space.promise(sender(2), 100, never);
+});
+
+Deno.test("what was kept a moment ago counts until the state is asked again, and who would be refused by it has it asked", async () => {
+  const { space, clock } = spaceOf({ freeBytes: 9_999, perPeerMax: 100 });
+  const first = await space.promise(sender(1), 90, never);
+  // The state of this test never hears of it, as if the fragment were removed at once.
+  first.keep();
+  first[Symbol.dispose]();
+  using _small = await space.promise(sender(1), 10, never);
+  await assertRejectsCode(space.promise(sender(1), 91, never), "refused");
+  using _asked = await space.promise(sender(1), 90, never);
+  await clock.advance(1_000);
+  assertEquals(space.promisedBytes, 100);
 });

@@ -1,26 +1,30 @@
 /** The storage role: keeps fragments for others, durably, and proves by signature that it does. */
-import { type Blobs, readAhead } from "@tesseras/blobs";
+import type { Blobs } from "@tesseras/blobs";
+import { keyOf, Tasks, TesserasError, toHex } from "@tesseras/core";
 import {
-  codeOf,
-  equal,
-  keyOf,
-  Semaphore,
-  TesserasError,
-  toHex,
-} from "@tesseras/core";
-import {
+  DEFICIT_MAX,
   FREE_SPACE_MIN,
   PER_PEER_MAX,
   SUBNET_SHARES,
 } from "@tesseras/core/limits";
-import { Blake3, blake3, type MlDsaSuite } from "@tesseras/crypto";
-import type { BulkReader, BulkSource, Reply } from "@tesseras/net";
+import { blake3, type MlDsaSuite } from "@tesseras/crypto";
+import type { BulkReader, Reply } from "@tesseras/net";
 import type { Node, Role } from "@tesseras/node";
-import type { FragmentRow } from "@tesseras/state";
+import {
+  type FragmentKey,
+  type FragmentRow,
+  isClaimable,
+} from "@tesseras/state";
 import { type Plan, readPlan, verifyPlan } from "@tesseras/tessera";
 import { CAPABILITIES, type NodeRecord, type Request } from "@tesseras/wire";
 import { Announcer, type AnnouncerOptions } from "./announcer.ts";
-import { type Sender, Space } from "./space.ts";
+import { Debts } from "./debts.ts";
+import { Forgetting } from "./forgetting.ts";
+import { fragmentSource } from "./fragment_source.ts";
+import { PlanKeeper } from "./plan_keeper.ts";
+import { proofHandlers, type ProofParts } from "./proofs.ts";
+import { type Sender, Space, type SpacePromise } from "./space.ts";
+import { Turns } from "./turns.ts";
 
 /** What the role needs, and how much it gives. */
 export type StoreOptions = AnnouncerOptions & {
@@ -30,6 +34,10 @@ export type StoreOptions = AnnouncerOptions & {
   readonly freeSpaceMin?: number;
   /** Bytes one peer may keep here (user guide, "Per-peer limit"). */
   readonly perPeerMax?: number;
+  /** Bytes one peer may owe (user guide, "Deficit allowance"). */
+  readonly deficitMax?: number;
+  /** Bytes all others together may keep here; no limit of its own by default. */
+  readonly storeMax?: number;
 };
 
 /** Verified plans remembered, so that a plan's 24 fragments cost two signature checks and not 48; at most 16 KB each. */
@@ -47,30 +55,56 @@ export function storeRole(node: Node, options: StoreOptions): Role {
       get_fragment: (_from, request, _bulk, signal) =>
         store.get(request, signal),
       get_plan: (_from, request, _bulk, signal) => store.plan(request, signal),
+      forget: (_from, request, _bulk, signal) =>
+        store.forgetting.answer(request, signal),
+      ...proofHandlers(store.proofParts()),
     },
-    run: (signal) => store.announcer.runForever(signal),
+    run: async (signal) => {
+      await using tasks = new Tasks(signal);
+      tasks.spawn((signal) => store.announcer.runForever(signal));
+      tasks.spawn((signal) => store.plans.runForever(signal));
+      await tasks.settled();
+    },
   };
 }
 
+/** What is to be kept, and for whom. */
+type KeepOrder = {
+  readonly sender: Sender;
+  readonly plan: Plan;
+  readonly index: number;
+  /** Whether its sender repairs as a holder, and owes nothing for it. */
+  readonly isRepair: boolean;
+};
+
 class Store {
   readonly announcer: Announcer;
+  readonly plans: PlanKeeper;
+  readonly forgetting: Forgetting;
   readonly #node: Node;
   readonly #options: StoreOptions;
   readonly #space: Space;
+  readonly #debts: Debts;
   readonly #verified = new Map<string, Plan>();
-  /** Rows are written and struck out by one at a time, so that a healed fragment is not struck out for what it was before. */
-  readonly #rows = new Semaphore(1);
+  /** The row of a fragment is written and struck out by one at a time, so that a healed one is not struck out for what it was before. */
+  readonly #rows = new Turns();
 
   constructor(node: Node, options: StoreOptions) {
     this.#node = node;
     this.#options = options;
     this.announcer = new Announcer(node, options);
+    this.plans = new PlanKeeper({ ...options, runtime: node.runtime });
+    this.forgetting = new Forgetting({ ...options, runtime: node.runtime });
+    const { state, deficitMax = DEFICIT_MAX } = options;
+    this.#debts = new Debts({ node, state, deficitMax });
     const perPeerMax = options.perPeerMax ?? PER_PEER_MAX;
     this.#space = new Space({
       state: options.state,
       blobs: options.blobs,
+      clock: node.runtime.clock,
       counters: node.runtime.counters,
       freeSpaceMin: options.freeSpaceMin ?? FREE_SPACE_MIN,
+      storeMax: options.storeMax ?? Infinity,
       perPeerMax,
       perSubnetMax: SUBNET_SHARES * perPeerMax,
     });
@@ -83,6 +117,7 @@ class Store {
     signal: AbortSignal,
   ): Promise<Reply> {
     const plan = await this.#planOf(request.plan);
+    await this.forgetting.check(plan, signal);
     const wanted = plan.fragments[request.index];
     if (wanted === undefined || request.bulk !== plan.shardBytes) {
       throw new TesserasError(
@@ -90,23 +125,21 @@ class Store {
         `Cannot keep fragment ${request.index}: the plan has ${plan.fragments.length} of ${plan.shardBytes} bytes, ${request.bulk} were announced`,
       );
     }
+    const order = {
+      sender: this.#senderOf(from),
+      plan,
+      index: request.index,
+      isRepair: this.#debts.isRepair(from, plan, request.repair),
+    };
+    const here = await this.#wholeRow(plan, request.index, signal);
     // What is here needs no second sending: its octets stay unread.
-    if (!await this.#has(plan, request.index, signal)) {
-      if (bulk === undefined) {
-        throw new TesserasError(
-          "malformed",
-          `Cannot keep fragment ${request.index}: no bytes followed`,
-        );
-      }
-      const sender = this.#senderOf(from);
-      using _promise = await this.#space.promise(
-        sender,
-        plan.shardBytes + plan.bytes.length,
-        signal,
-      );
-      await this.#keep({ sender, plan, index: request.index }, bulk, signal);
-    }
-    const record = await this.announcer.record(plan.hash, signal);
+    if (here === undefined) await this.#take(order, bulk, signal);
+    else if (isClaimable(here)) await this.#adopt(order, signal);
+    await this.forgetting.settle(plan, request.index, signal);
+    const record = await this.announcer.record(
+      { planHash: plan.hash, tesseraId: plan.tesseraId },
+      signal,
+    );
     this.announcer.queue(plan.hash);
     return { response: { type: "kept", provider: record.bytes } };
   }
@@ -125,7 +158,15 @@ class Store {
     }
     const left = Math.max(0, row.bytes - request.offset);
     const length = Math.min(request.length, left);
-    const bulk = this.#serve(row, request.offset, length);
+    const bulk = fragmentSource(
+      {
+        blobs: this.#options.blobs,
+        counters: this.#node.runtime.counters,
+        lost: (how, lostSignal) => this.#lost(row, how, lostSignal),
+      },
+      row,
+      { offset: request.offset, length },
+    );
     return { response: { type: "fragment", bulk: length }, bulk };
   }
 
@@ -138,6 +179,18 @@ class Store {
       throw new TesserasError("absent", "Cannot give a plan: it is not here");
     }
     return { response: { type: "plan", plan: row.bytes } };
+  }
+
+  proofParts(): ProofParts {
+    const { state, blobs } = this.#options;
+    return {
+      node: this.#node,
+      state,
+      blobs,
+      announcer: this.announcer,
+      isWhole: (row, signal) => this.#isWhole(row, signal),
+      lost: (row, how, signal) => this.#lost(row, how, signal),
+    };
   }
 
   /** Who a fragment is kept for, in the subnet it was reached in where subnets count. */
@@ -165,14 +218,15 @@ class Store {
     return plan;
   }
 
-  async #has(
+  /** The row of a fragment whose bytes are here. */
+  async #wholeRow(
     plan: Plan,
     index: number,
     signal: AbortSignal,
-  ): Promise<boolean> {
-    const { state } = this.#options;
-    const row = await state.fragment(plan.hash, index, signal);
-    return row !== undefined && await this.#isWhole(row, signal);
+  ): Promise<FragmentRow | undefined> {
+    const row = await this.#options.state.fragment(plan.hash, index, signal);
+    if (row === undefined) return undefined;
+    return await this.#isWhole(row, signal) ? row : undefined;
   }
 
   /** Whether the bytes of a row are there, as far as their length tells. A row without them is struck out, so that it can be kept anew. */
@@ -184,98 +238,102 @@ class Store {
   }
 
   /** Takes the bytes; durable on disk and in the index when it returns. */
-  async #keep(
-    { sender, plan, index }: {
-      readonly sender: Sender;
-      readonly plan: Plan;
-      readonly index: number;
-    },
+  async #take(
+    order: KeepOrder,
+    bulk: BulkReader | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { plan, index } = order;
+    if (bulk === undefined) {
+      throw new TesserasError(
+        "malformed",
+        `Cannot keep fragment ${index}: no bytes followed`,
+      );
+    }
+    using promise = await this.#promise(order, signal);
+    using _owed = await this.#owed(order, signal);
+    await this.#write(order, bulk, signal);
+    const status = await this.#keepRow(order, signal);
+    // Two peers may bring the same at once; it is kept once, and for whoever was first.
+    const { counters, log } = this.#node.runtime;
+    if (status === "exists") return counters.add("fragment.twice");
+    promise.keep();
+    this.plans.queue(plan.hash);
+    counters.add("fragment.stored");
+    counters.add("fragment.stored_bytes", plan.shardBytes);
+    log.debug("fragment.stored", { index, bytes: plan.shardBytes });
+  }
+
+  /** Keeps what we staged ourselves, or nobody is known for, for whoever brings it, who is charged for it from now on. */
+  async #adopt(order: KeepOrder, signal: AbortSignal): Promise<void> {
+    using promise = await this.#promise(order, signal);
+    using _owed = await this.#owed(order, signal);
+    if (await this.#keepRow(order, signal) === "exists") return;
+    promise.keep();
+    this.#node.runtime.counters.add("fragment.adopted");
+  }
+
+  #promise(
+    { sender, plan }: KeepOrder,
+    signal: AbortSignal,
+  ): Promise<SpacePromise> {
+    const bytes = plan.shardBytes + plan.bytes.length;
+    return this.#space.promise(sender, bytes, signal);
+  }
+
+  /** What its sender will owe: the fragment, for the plan is what proves it. */
+  async #owed(
+    { sender, plan, isRepair }: KeepOrder,
+    signal: AbortSignal,
+  ): Promise<Disposable | undefined> {
+    if (isRepair) return undefined;
+    return await this.#debts.promise(sender.id, plan.shardBytes, signal);
+  }
+
+  async #write(
+    { plan, index }: KeepOrder,
     bulk: BulkReader,
     signal: AbortSignal,
   ): Promise<void> {
-    const { state, blobs } = this.#options;
-    const { runtime } = this.#node;
-    await using writer = await blobs.create(signal, "cold");
+    await using writer = await this.#options.blobs.create(signal, "cold");
     for (;;) {
       const chunk = await bulk.read(signal);
       if (chunk === undefined) break;
       await writer.write(chunk, signal);
     }
-    const blob = await writer.commit(signal, plan.fragments[index]);
-    const { hash, tesseraId, bytes } = plan;
-    using _turn = await this.#rows.enter(signal);
-    const status = await state.keepFragment({ hash, tesseraId, bytes }, {
-      planHash: plan.hash,
-      index,
-      tesseraId: plan.tesseraId,
-      blob: blob.hash,
-      bytes: blob.bytes,
-      owner: sender.id,
-      subnet: sender.subnet,
-      storedAtMs: runtime.clock.nowMs(),
-    }, signal);
-    // Two peers may bring the same at once; it is kept once, and for whoever was first.
-    if (status === "exists") return runtime.counters.add("fragment.twice");
-    runtime.counters.add("fragment.stored");
-    runtime.counters.add("fragment.stored_bytes", blob.bytes);
-    runtime.log.debug("fragment.stored", { index, bytes: blob.bytes });
+    await writer.commit(signal, plan.fragments[index]);
   }
 
-  /** Streams a range; a whole fragment is hashed on its way out, so that rot is noticed by whoever causes the read. */
-  #serve(row: FragmentRow, offset: number, length: number): BulkSource {
-    return {
-      bytes: length,
-      chunks: (signal) => this.#chunks(row, { offset, length }, signal),
-    };
-  }
-
-  async *#chunks(
-    row: FragmentRow,
-    { offset, length }: { readonly offset: number; readonly length: number },
+  async #keepRow(
+    { sender, plan, index, isRepair }: KeepOrder,
     signal: AbortSignal,
-  ): AsyncGenerator<Uint8Array> {
-    await using reader = await this.#options.blobs.open(
-      row.blob,
+  ): Promise<"stored" | "exists"> {
+    const { state, blobs } = this.#options;
+    const { hash: planHash, tesseraId, bytes } = plan;
+    const blob = plan.fragments[index]!;
+    using _turn = await this.#rows.enter(turnOf({ planHash, index }), signal);
+    const status = await state.keepFragment(
+      { hash: planHash, tesseraId, bytes },
+      {
+        planHash,
+        index,
+        tesseraId,
+        blob,
+        bytes: plan.shardBytes,
+        owner: sender.id,
+        subnet: sender.subnet,
+        storedAtMs: this.#node.runtime.clock.nowMs(),
+        isRepair,
+      },
       signal,
-      "cold",
     );
-    if (reader === undefined) return await this.#lost(row, "absent", signal);
-    const isAll = offset === 0 && length === row.bytes;
-    const hasher = new Blake3();
-    const checked = {
-      read: (at: number, into: Uint8Array) =>
-        this.#read(row, () => reader.read(at, into, signal), signal),
-    };
-    let sent = 0;
-    for await (const part of readAhead(checked, { offset, length }, signal)) {
-      if (isAll) hasher.update(part);
-      sent += part.length;
-      // The last piece is held back until all of it is known to be right: a fragment that rotted is never sent to its end.
-      if (isAll && sent === length && !equal(hasher.digest(), row.blob)) {
-        await this.#lost(row, "corrupt", signal);
-        throw rotten(row, sent);
-      }
-      yield part;
-    }
-    this.#node.runtime.counters.add("fragment.served_bytes", length);
-  }
-
-  /** Reads a piece; a medium that cannot give it back has lost the fragment. */
-  async #read(
-    row: FragmentRow,
-    read: () => Promise<number>,
-    signal: AbortSignal,
-  ): Promise<number> {
-    try {
-      const count = await read();
-      if (count > 0) return count;
-      throw rotten(row, 0);
-    } catch (error) {
-      if (codeOf(error) === "corrupt") {
-        await this.#lost(row, "corrupt", signal);
-      }
-      throw error;
-    }
+    // Whoever was about to remove these bytes found no row for them just before there was one.
+    if (await blobs.size(blob, signal) === plan.shardBytes) return status;
+    await state.removeFragment(planHash, index, signal);
+    throw new TesserasError(
+      "overloaded",
+      `Cannot keep fragment ${index}: its bytes were cleared away meanwhile, send them again`,
+    );
   }
 
   /**
@@ -289,7 +347,7 @@ class Store {
   ): Promise<void> {
     const { counters, log } = this.#node.runtime;
     const { state } = this.#options;
-    using _turn = await this.#rows.enter(signal);
+    using _turn = await this.#rows.enter(turnOf(row), signal);
     const now = await state.fragment(row.planHash, row.index, signal);
     if (now?.storedAtMs !== row.storedAtMs) return;
     counters.add(`fragment.${how}`);
@@ -303,12 +361,6 @@ class Store {
   }
 }
 
-function rotten(row: FragmentRow, at: number): TesserasError {
-  const what = `Cannot give fragment ${row.index}`;
-  return new TesserasError(
-    "corrupt",
-    at < row.bytes
-      ? `${what}: it ends before its ${row.bytes} bytes`
-      : `${what}: its bytes are not what was kept`,
-  );
+function turnOf({ planHash, index }: FragmentKey): string {
+  return `${keyOf(planHash)} ${index}`;
 }

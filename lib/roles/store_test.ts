@@ -1,90 +1,11 @@
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
 import { MemoryBlobs } from "@tesseras/blobs";
-import { blake3 } from "@tesseras/crypto";
-import { type Hash, keyOf, tesseraId } from "@tesseras/core";
-import { bulkOf, collectBulk } from "@tesseras/net";
+import { keyOf } from "@tesseras/core";
+import { bulkOf } from "@tesseras/net";
 import { findProviders } from "@tesseras/node";
-import { draftPlan, type Plan, signPlan } from "@tesseras/tessera";
 import { readProviderRecord } from "@tesseras/wire";
-import {
-  type AddOptions,
-  creator,
-  type Inhabitant,
-  never,
-  type Rogue,
-  World,
-} from "@tesseras/testing/sim";
-
-/** A holder, and somebody who sends to it. */
-async function holder(
-  world: World,
-  options: AddOptions = {},
-): Promise<{ readonly store: Inhabitant; readonly sender: Rogue }> {
-  const store = await world.add(["store"], options);
-  const sender = await world.rogue(() =>
-    Promise.resolve({ response: { type: "nodes", records: [] } })
-  );
-  return { store, sender };
-}
-
-/** A plan of whole copies of so many bytes. */
-function copies(bytes: number, seed = 1) {
-  const content = new Uint8Array(bytes).fill(seed);
-  const plan = signPlan(
-    draftPlan({
-      tesseraId: tesseraId(blake3(new Uint8Array([seed]))),
-      packBytes: bytes,
-      fragments: Array<Hash>(7).fill(blake3(content)),
-    }),
-    creator(seed),
-  );
-  return { content, plan };
-}
-
-type Sent = {
-  readonly plan: Plan;
-  readonly index?: number;
-  readonly content: Uint8Array;
-};
-
-async function put(
-  { peers }: Rogue,
-  { node }: Inhabitant,
-  { plan, index = 0, content }: Sent,
-) {
-  const { response } = await peers.ask(
-    node.record(),
-    {
-      type: "put_fragment",
-      plan: plan.bytes,
-      index,
-      bulk: content.length,
-    },
-    { bulk: bulkOf(content) },
-    never,
-  );
-  return response.provider;
-}
-
-async function get(
-  { peers }: Rogue,
-  { node }: Inhabitant,
-  wanted: { plan: Plan; index?: number; offset?: number; length: number },
-): Promise<Uint8Array> {
-  const { bulk } = await peers.ask(
-    node.record(),
-    {
-      type: "get_fragment",
-      plan: wanted.plan.hash,
-      index: wanted.index ?? 0,
-      offset: wanted.offset ?? 0,
-      length: wanted.length,
-    },
-    {},
-    never,
-  );
-  return await collectBulk(bulk!, never);
-}
+import { type Inhabitant, never, World } from "@tesseras/testing/sim";
+import { copies, get, holder, put } from "./holder_for_tests.ts";
 
 Deno.test("what a holder signs for is what it keeps, and it gives any range of it", async () => {
   const world = new World(1);

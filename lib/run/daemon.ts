@@ -3,7 +3,7 @@ import { networkInterfaces } from "node:os";
 import { pathToFileURL } from "node:url";
 import { Archive } from "@tesseras/archive";
 import { openDiskBlobs } from "@tesseras/blobs/disk";
-import type { Blobs } from "@tesseras/blobs";
+import { type Blobs, ReadCache } from "@tesseras/blobs";
 import {
   type Address,
   canonicalIp,
@@ -23,6 +23,7 @@ import { Node, type Role, savePeers } from "@tesseras/node";
 import { bootstrapRole, dhtRole, storeRole } from "@tesseras/roles";
 import type { State } from "@tesseras/state";
 import { openLibsqlState } from "@tesseras/state/libsql";
+import { startCaring } from "./caring.ts";
 import { type Config, listenAddress } from "./config.ts";
 import { serveControl } from "./control.ts";
 import { controlHandlers } from "./daemon_calls.ts";
@@ -33,7 +34,6 @@ import { loadOrMintNode } from "./identities.ts";
 import { type DataPaths, dataPaths } from "./paths.ts";
 import { watchPresence } from "./presence.ts";
 import { makePrivateFolder } from "./secret_files.ts";
-import { sweepForever } from "./sweeping.ts";
 
 /** What a process may offer. `bootstrap` marks an entry, `dht` keeps pointers, `store` keeps fragments. */
 export const ROLE_NAMES = ["bootstrap", "dht", "store"] as const;
@@ -97,12 +97,12 @@ export async function startDaemon(
   stack.defer(() => untilQuiet(node));
   const presence = watchPresence({ ...kept, node, config, listening });
   const archive = new Archive({ ...kept, runtime });
-  node.spawn((taskSignal) => sweepForever(archive, runtime, taskSignal));
   const startedMs = runtime.clock.monotonicMs();
   const parts = { ...options, ...kept, node, archive, startedMs };
+  const caring = startCaring(parts, options.roles.includes("store"));
   const control = await serveControl(
     paths,
-    controlHandlers(parts),
+    controlHandlers({ ...parts, ...caring }),
     runtime,
     never,
   );
@@ -147,7 +147,8 @@ async function openKept(
   stack.use(await lockDataDir(paths.lock));
   const { pow_bits } = config.node;
   const identity = await loadOrMintNode(paths, pow_bits, runtime, signal);
-  const blobs = stack.use(await openDiskBlobs(paths.blobs, signal));
+  const disk = await openDiskBlobs(paths.blobs, signal);
+  const blobs = stack.use(new ReadCache(disk, runtime.counters));
   const url = pathToFileURL(paths.database).href;
   // A mere entry writes its peers down now and then: a thread for that is 15 MB that a small machine lacks.
   const worker = roles.some((role) => role !== "bootstrap");
@@ -192,6 +193,7 @@ async function openNode(
         identity,
         listen: listenAddress(config),
         admit: (remote) => admission.admit(remote),
+        network: config.network.name,
       },
       runtime,
       signal,
@@ -239,6 +241,8 @@ function buildRole(
         ...kept,
         freeSpaceMin: replication.min_free_space_bytes,
         perPeerMax: replication.per_peer_limit_bytes,
+        deficitMax: replication.deficit_allowance_bytes,
+        storeMax: replication.max_store_bytes || Infinity,
         announceMs: dht.republish_interval_secs * 1000,
         pointerTtlMs: dht.pointer_ttl_secs * 1000,
       });

@@ -9,19 +9,22 @@ import {
   TesserasError,
   toHex,
 } from "@tesseras/core";
-import { PEERS_PER_SUBNET_MAX } from "@tesseras/core/limits";
 import type { MlDsaSuite } from "@tesseras/crypto";
 import {
   fetch,
   type FetchEvent,
   findProviders,
+  type ForgetEvent,
+  type Forgetter,
+  isForgotten,
   type Node,
-  publish,
+  type Publisher,
   type PublishEvent,
   type PublishReport,
 } from "@tesseras/node";
 import type { State } from "@tesseras/state";
-import { readPlan, verifyPlan } from "@tesseras/tessera";
+import { type Plan, readPlan, verifyPlan } from "@tesseras/tessera";
+import { checkup } from "./checkup.ts";
 import type { Config } from "./config.ts";
 import type { ControlHandler } from "./control.ts";
 import type { Json, JsonObject } from "./control_frames.ts";
@@ -35,6 +38,8 @@ export type CallParts = {
   readonly state: State;
   readonly blobs: Blobs;
   readonly suite: MlDsaSuite;
+  readonly forgetter: Forgetter;
+  readonly publisher: Publisher;
   readonly config: Config;
   readonly name: string;
   readonly startedMs: number;
@@ -45,6 +50,8 @@ const PROGRESS_EVERY_MS = 100;
 
 /** Sessions listed one by one: a frame has no room for all. */
 const SESSIONS_SHOWN_MAX = 100;
+/** Holders of a tombstone listed one by one. */
+const HOLDERS_SHOWN_MAX = 100;
 
 /** The calls by name. */
 export function controlHandlers(
@@ -58,6 +65,9 @@ export function controlHandlers(
       fetchCall(parts, parameters, emit, signal),
     providers: (parameters, _emit, signal) =>
       providers(parts, parameters, signal),
+    checkup: (_parameters, _emit, signal) => checkup(parts.node, signal),
+    forget: (parameters, emit, signal) =>
+      forgetCall(parts, parameters, emit, signal),
   };
 }
 
@@ -109,15 +119,8 @@ async function publishCall(
   }
   const plan = readPlan(row.bytes);
   await verifyPlan(plan, parts.suite);
-  const { network, replication } = parts.config;
-  const report = await publish(
-    {
-      node: parts.node,
-      archive: parts.archive,
-      state: parts.state,
-      subnetLimit: network.subnet_diversity ? PEERS_PER_SUBNET_MAX : undefined,
-      parallel: replication.concurrent_transfers,
-    },
+  await refuseForgotten(parts, plan, signal);
+  const report = await parts.publisher.publish(
     plan,
     (event) => emit(publishEvent(event)),
     signal,
@@ -203,6 +206,54 @@ async function providers(
       subnet: holder.subnet ?? null,
     })),
   };
+}
+
+/** Holders would refuse it, and be asked to forget it again. @throws `refused` */
+async function refuseForgotten(
+  parts: CallParts,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<void> {
+  if (!await isForgotten(parts, plan, signal)) return;
+  throw new TesserasError(
+    "refused",
+    "Cannot publish: every holder was asked to forget this tessera, which counts for a year",
+  );
+}
+
+async function forgetCall(
+  { forgetter }: CallParts,
+  parameters: JsonObject,
+  emit: (event: JsonObject) => void,
+  signal: AbortSignal,
+): Promise<JsonObject> {
+  const tesseraId = parseTesseraId(textIn(parameters, "tessera"));
+  const creator = hashIn(parameters, "creator");
+  const coverage = await forgetter.tell(
+    { tesseraId, creator },
+    (event) => emit(forgetEvent(event)),
+    signal,
+  );
+  const isTold = coverage.filter(({ toldAtMs }) => toldAtMs !== undefined);
+  const isConfirmed = coverage.filter(({ confirmedAtMs }) =>
+    confirmedAtMs !== undefined
+  );
+  return {
+    holderCount: coverage.length,
+    toldCount: isTold.length,
+    confirmedCount: isConfirmed.length,
+    holders: coverage.slice(0, HOLDERS_SHOWN_MAX).map((row): Json => ({
+      id: toHex(row.holder),
+      told: row.toldAtMs !== undefined,
+      confirmed: row.confirmedAtMs !== undefined,
+    })),
+  };
+}
+
+function forgetEvent(event: ForgetEvent): JsonObject {
+  return event.type === "holders"
+    ? event
+    : { ...event, holder: toHex(event.holder) };
 }
 
 function textIn(parameters: JsonObject, name: string): string {

@@ -31,17 +31,20 @@ type Wanted = {
   readonly bootstrap?: readonly string[];
   readonly listen?: string;
   readonly metrics?: string;
+  readonly network?: string;
   readonly roles?: readonly RoleName[];
 };
 
 async function start(dataDir: string, wanted: Wanted = {}) {
   const { bootstrap = [], listen = "127.0.0.1:0", metrics = "" } = wanted;
+  const { network = "main" } = wanted;
   const config = readConfig({
     env: {
       TESSERAS_NODE_LISTEN_ADDR: listen,
       TESSERAS_NODE_POW_BITS: "8",
       TESSERAS_BOOTSTRAP_HARDCODED: bootstrap.join(","),
       TESSERAS_BOOTSTRAP_DNS_DOMAIN: "",
+      TESSERAS_NETWORK_NAME: network,
       TESSERAS_NETWORK_ENABLE_MDNS: "false",
       TESSERAS_NETWORK_SUBNET_DIVERSITY: "false",
       TESSERAS_OBSERVABILITY_METRICS_ADDR: metrics,
@@ -116,6 +119,23 @@ Deno.test("a pinned entry whose key is another's is refused, and the node stays 
   assertEquals(other.node.table.size, 0);
   const answer = await fetch(`http://${formatAddress(other.health!)}/readyz`);
   assertEquals([answer.status, await answer.text()], [503, "not ready\n"]);
+});
+
+Deno.test("a node of another network stays out of this one, and says why", async () => {
+  await using folder = await temporaryFolder();
+  await using seed = await start(`${folder.path}/seed`);
+  const address = formatAddress(seed.listening);
+  await using other = await start(`${folder.path}/other`, {
+    bootstrap: [address],
+    network: "garden",
+  });
+  const alone = () =>
+    other.log.events.find(({ event }) => event === "network.unreachable");
+  await until(() => alone() !== undefined, "the entry is refused");
+  const reason = JSON.stringify(other.log.events);
+  assertTrue(/is of another network/.test(reason), reason);
+  assertEquals([seed.node.table.size, other.node.table.size], [0, 0]);
+  assertTrue(seed.node.runtime.counters.get("quic.other_network") > 0);
 });
 
 Deno.test("a data directory serves one node at a time, and each one after another", async () => {

@@ -58,8 +58,17 @@ export async function loadOrMintNode(
   await clearLeftovers(paths.nodeKey);
   // Read back also when it was just made: what counts is what the next start will find.
   const file = known ?? await readSecret(paths.nodeKey, KEY_FILE_BYTES_MAX);
+  return nodeInFile(paths, file ?? new Uint8Array(0), powBits);
+}
+
+/** The node's identity by what its file has. @throws as {@link loadOrMintNode} */
+export function nodeInFile(
+  paths: DataPaths,
+  file: Uint8Array,
+  powBits: number,
+): NodeSigner {
   return inFile(paths.nodeKey, () => {
-    const { seed, powNonce } = parseNodeKey(file ?? new Uint8Array(0));
+    const { seed, powNonce } = parseNodeKey(file);
     return nodeFromSeed(seed, powNonce, powBits);
   });
 }
@@ -83,7 +92,16 @@ export async function loadCreator(paths: DataPaths): Promise<CreatorKeys> {
       `Cannot sign: there is no identity in ${paths.identity}; run "tes init" first`,
     );
   }
-  return creatorKeysFromSeed(inFile(path, () => parseSeedFile(file)));
+  return creatorInFile(paths, file);
+}
+
+/** The creator's keys by what their file has. @throws as {@link loadCreator} */
+export function creatorInFile(
+  paths: DataPaths,
+  file: Uint8Array,
+): CreatorKeys {
+  const seed = inFile(seedPath(paths), () => parseSeedFile(file));
+  return creatorKeysFromSeed(seed);
 }
 
 /**

@@ -20,10 +20,14 @@ export {
   type RoleName,
   startDaemon,
 } from "./daemon.ts";
+export { lockDataDir } from "./data_lock.ts";
+export { checkEntrances, type Entrance } from "./entrances.ts";
 export {
+  creatorInFile,
   initCreator,
   loadCreator,
   loadOrMintNode,
+  nodeInFile,
   seedPath,
 } from "./identities.ts";
 export {
@@ -40,4 +44,4 @@ export {
 } from "./secret_files.ts";
 export { EXIT, serve } from "./serve.ts";
 export { type Setting, SETTINGS } from "./settings.ts";
-export type { Program } from "./start.ts";
+export { type Program, readStart, type Start } from "./start.ts";

@@ -6,6 +6,7 @@ import {
   type TesseraId,
   tesseraId,
 } from "@tesseras/core";
+import type { Care } from "./care.ts";
 import {
   bytesAt,
   numberAt,
@@ -13,27 +14,21 @@ import {
   readFragment,
   readHolding,
   readPeer,
-  readPlacement,
   readPlan,
   readPointer,
   readPublication,
   readTessera,
 } from "./libsql_columns.ts";
-import {
-  type Database,
-  databasePath,
-  type SqlResults,
-  type SqlRow,
-  type Statement,
-} from "./sql.ts";
+import { LibsqlCare } from "./libsql_care.ts";
+import { Queries } from "./libsql_queries.ts";
 import * as overlay from "./libsql_overlay_statements.ts";
 import * as kept from "./libsql_statements.ts";
+import { GroupCommit } from "./group_commit.ts";
 import { openThread } from "./libsql_thread.ts";
 import {
   checkFile,
   checkFragment,
   checkPeer,
-  checkPlacement,
   checkPointer,
   checkPublication,
   checkTessera,
@@ -42,8 +37,8 @@ import {
   type FragmentKey,
   type FragmentRow,
   type Holding,
+  isClaimable,
   type PeerRow,
-  type PlacementRow,
   planAbsent,
   type PlanRow,
   type PointerKey,
@@ -51,7 +46,10 @@ import {
   type PublicationRow,
   type TesseraRow,
 } from "./rows.ts";
+import { type Database, databasePath } from "./sql.ts";
 import type { State } from "./state.ts";
+
+export { SCHEMA_VERSION } from "./libsql_schema.ts";
 
 /** Where the database is and who waits for it. */
 export type LibsqlOptions = {
@@ -72,17 +70,43 @@ export async function openLibsqlState(
   signal: AbortSignal,
 ): Promise<State> {
   const path = databasePath(options.url);
-  if (options.worker) return new LibsqlState(await openThread(path, signal));
+  return new LibsqlState(new GroupCommit(await open(path, options, signal)));
+}
+
+/**
+ * What is wrong with the database at a `file:` URL, a text each; nothing when it is sound. Reads all of it. One that is absent is
+ * made.
+ *
+ * @throws `unusable` when it cannot be opened or a newer program wrote it, `overloaded` when another process holds it
+ */
+export async function libsqlDamage(
+  url: string,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  const { findDamage } = await import("./libsql_damage.ts");
+  return await findDamage(databasePath(url), signal);
+}
+
+async function open(
+  path: string,
+  { worker }: LibsqlOptions,
+  signal: AbortSignal,
+): Promise<Database> {
+  if (worker) return await openThread(path, signal);
   // Loaded here alone: beside a thread it would lie in memory twice.
   const { openDatabase } = await import("./libsql_database.ts");
-  return new LibsqlState(await openDatabase(path, signal));
+  return await openDatabase(path, signal);
 }
 
 class LibsqlState implements State {
+  readonly care: Care;
   readonly #database: Database;
+  readonly #queries: Queries;
 
   constructor(database: Database) {
     this.#database = database;
+    this.#queries = new Queries(database);
+    this.care = new LibsqlCare(this.#queries);
   }
 
   async addTessera(
@@ -92,16 +116,19 @@ class LibsqlState implements State {
   ): Promise<"added" | "exists"> {
     checkTessera(row);
     for (const file of files) checkFile(file);
-    const [added] = await this.#write(kept.addTessera(row, files), signal);
+    const [added] = await this.#queries.write(
+      kept.addTessera(row, files),
+      signal,
+    );
     return added?.length ? "added" : "exists";
   }
 
   tessera(id: TesseraId, signal: AbortSignal): Promise<TesseraRow | undefined> {
-    return this.#first(readTessera, kept.tessera(id), signal);
+    return this.#queries.first(readTessera, kept.tessera(id), signal);
   }
 
   tesseras(signal: AbortSignal): Promise<readonly TesseraRow[]> {
-    return this.#all(readTessera, kept.tesseras(), signal);
+    return this.#queries.all(readTessera, kept.tesseras(), signal);
   }
 
   async tesserasByPrefix(
@@ -110,38 +137,45 @@ class LibsqlState implements State {
     signal: AbortSignal,
   ): Promise<readonly TesseraId[]> {
     const ids = kept.tesserasByPrefix(hexPrefix, limit);
-    return await this.#all((row) => tesseraId(bytesAt(row, 0)), ids, signal);
+    return await this.#queries.all(
+      (row) => tesseraId(bytesAt(row, 0)),
+      ids,
+      signal,
+    );
   }
 
   filesOf(id: TesseraId, signal: AbortSignal): Promise<readonly FileRow[]> {
-    return this.#all(readFile, kept.filesOf(id), signal);
+    return this.#queries.all(readFile, kept.filesOf(id), signal);
   }
 
   async removeTessera(
     id: TesseraId,
     signal: AbortSignal,
   ): Promise<readonly Hash[]> {
-    const [blobs = []] = await this.#write(kept.removeTessera(id), signal);
+    const [blobs = []] = await this.#queries.write(
+      kept.removeTessera(id),
+      signal,
+    );
     return blobs.map((row) => hash(bytesAt(row, 0)));
   }
 
   references(blob: Hash, signal: AbortSignal): Promise<number> {
-    return this.#number(kept.references(blob), signal);
+    return this.#queries.number(kept.references(blob), signal);
   }
 
   async putPlan(row: PlanRow, signal: AbortSignal): Promise<void> {
-    await this.#write(kept.putPlan(row), signal);
+    await this.#queries.write(kept.putPlan(row), signal);
   }
 
   plan(hash: Hash, signal: AbortSignal): Promise<PlanRow | undefined> {
-    return this.#first(readPlan, kept.plan(hash), signal);
+    return this.#queries.first(readPlan, kept.plan(hash), signal);
   }
 
   plansOf(
     tesseraId: TesseraId,
     signal: AbortSignal,
   ): Promise<readonly PlanRow[]> {
-    return this.#all(readPlan, kept.plansOf(tesseraId), signal);
+    return this.#queries.all(readPlan, kept.plansOf(tesseraId), signal);
   }
 
   async putFragment(
@@ -149,7 +183,10 @@ class LibsqlState implements State {
     signal: AbortSignal,
   ): Promise<"stored" | "exists"> {
     checkFragment(row);
-    const [plans, stored] = await this.#write(kept.putFragment(row), signal);
+    const [plans, stored] = await this.#queries.write(
+      kept.putFragment(row),
+      signal,
+    );
     if (!plans?.length) throw planAbsent(row);
     return stored?.length ? "stored" : "exists";
   }
@@ -160,12 +197,14 @@ class LibsqlState implements State {
     signal: AbortSignal,
   ): Promise<"stored" | "exists"> {
     checkFragment(row);
-    const [, plans, stored] = await this.#write(
-      [...kept.putPlan(plan), ...kept.putFragment(row)],
-      signal,
-    );
-    if (!plans?.length) throw planAbsent(row);
-    return stored?.length ? "stored" : "exists";
+    const stored = async (statements: kept.Statements): Promise<boolean> => {
+      const results = await this.#queries.write(statements, signal);
+      return results.at(-1)?.length === 1;
+    };
+    if (await stored(kept.keepFragment(plan, row))) return "stored";
+    // What is here may be for nobody else: rare enough to be asked afterwards.
+    if (isClaimable(row)) return "exists";
+    return await stored(kept.adoptFragment(row)) ? "stored" : "exists";
   }
 
   fragment(
@@ -173,7 +212,7 @@ class LibsqlState implements State {
     index: number,
     signal: AbortSignal,
   ): Promise<FragmentRow | undefined> {
-    return this.#first(
+    return this.#queries.first(
       readFragment,
       kept.fragment({ planHash, index }),
       signal,
@@ -184,7 +223,7 @@ class LibsqlState implements State {
     tesseraId: TesseraId,
     signal: AbortSignal,
   ): Promise<readonly FragmentRow[]> {
-    return this.#all(readFragment, kept.fragmentsOf(tesseraId), signal);
+    return this.#queries.all(readFragment, kept.fragmentsOf(tesseraId), signal);
   }
 
   fragments(
@@ -192,7 +231,11 @@ class LibsqlState implements State {
     limit: number,
     signal: AbortSignal,
   ): Promise<readonly FragmentRow[]> {
-    return this.#all(readFragment, kept.fragments(after, limit), signal);
+    return this.#queries.all(
+      readFragment,
+      kept.fragments(after, limit),
+      signal,
+    );
   }
 
   holdings(
@@ -200,7 +243,7 @@ class LibsqlState implements State {
     limit: number,
     signal: AbortSignal,
   ): Promise<readonly Holding[]> {
-    return this.#all(readHolding, kept.holdings(after, limit), signal);
+    return this.#queries.all(readHolding, kept.holdings(after, limit), signal);
   }
 
   async removeFragment(
@@ -208,7 +251,7 @@ class LibsqlState implements State {
     index: number,
     signal: AbortSignal,
   ): Promise<readonly Hash[]> {
-    const [blobs = []] = await this.#write(
+    const [blobs = []] = await this.#queries.write(
       kept.removeFragment({ planHash, index }),
       signal,
     );
@@ -219,22 +262,7 @@ class LibsqlState implements State {
     whose: NodeId | string | undefined,
     signal: AbortSignal,
   ): Promise<number> {
-    return this.#number(kept.storedBytes(whose), signal);
-  }
-
-  async putPlacements(
-    rows: readonly PlacementRow[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    for (const row of rows) checkPlacement(row);
-    await this.#write(kept.putPlacements(rows), signal);
-  }
-
-  placements(
-    planHash: Hash,
-    signal: AbortSignal,
-  ): Promise<readonly PlacementRow[]> {
-    return this.#all(readPlacement, kept.placements(planHash), signal);
+    return this.#queries.number(kept.storedBytes(whose), signal);
   }
 
   async putPublication(
@@ -242,18 +270,22 @@ class LibsqlState implements State {
     signal: AbortSignal,
   ): Promise<void> {
     checkPublication(row);
-    await this.#write(kept.putPublication(row), signal);
+    await this.#queries.write(kept.putPublication(row), signal);
   }
 
   publication(
     tesseraId: TesseraId,
     signal: AbortSignal,
   ): Promise<PublicationRow | undefined> {
-    return this.#first(readPublication, kept.publication(tesseraId), signal);
+    return this.#queries.first(
+      readPublication,
+      kept.publication(tesseraId),
+      signal,
+    );
   }
 
   publications(signal: AbortSignal): Promise<readonly PublicationRow[]> {
-    return this.#all(readPublication, kept.publications(), signal);
+    return this.#queries.all(readPublication, kept.publications(), signal);
   }
 
   async putPointers(
@@ -261,14 +293,14 @@ class LibsqlState implements State {
     signal: AbortSignal,
   ): Promise<void> {
     for (const row of rows) checkPointer(row);
-    await this.#write(overlay.putPointers(rows), signal);
+    await this.#queries.write(overlay.putPointers(rows), signal);
   }
 
   pointers(
     tesseraId: TesseraId,
     signal: AbortSignal,
   ): Promise<readonly PointerRow[]> {
-    return this.#all(readPointer, overlay.pointers(tesseraId), signal);
+    return this.#queries.all(readPointer, overlay.pointers(tesseraId), signal);
   }
 
   allPointers(
@@ -276,11 +308,18 @@ class LibsqlState implements State {
     limit: number,
     signal: AbortSignal,
   ): Promise<readonly PointerRow[]> {
-    return this.#all(readPointer, overlay.allPointers(after, limit), signal);
+    return this.#queries.all(
+      readPointer,
+      overlay.allPointers(after, limit),
+      signal,
+    );
   }
 
   async expirePointers(nowMs: number, signal: AbortSignal): Promise<number> {
-    const results = await this.#write(overlay.expirePointers(nowMs), signal);
+    const results = await this.#queries.write(
+      overlay.expirePointers(nowMs),
+      signal,
+    );
     return numberAt(results.at(-1)?.[0] ?? [], 0);
   }
 
@@ -288,27 +327,27 @@ class LibsqlState implements State {
     keys: readonly PointerKey[],
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#write(overlay.removePointers(keys), signal);
+    await this.#queries.write(overlay.removePointers(keys), signal);
   }
 
   pointerCount(signal: AbortSignal): Promise<number> {
-    return this.#number(overlay.pointerCount(), signal);
+    return this.#queries.number(overlay.pointerCount(), signal);
   }
 
   async putPeers(rows: readonly PeerRow[], signal: AbortSignal): Promise<void> {
     for (const row of rows) checkPeer(row);
-    await this.#write(overlay.putPeers(rows), signal);
+    await this.#queries.write(overlay.putPeers(rows), signal);
   }
 
   async removePeers(
     ids: readonly NodeId[],
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#write(overlay.removePeers(ids), signal);
+    await this.#queries.write(overlay.removePeers(ids), signal);
   }
 
   peers(limit: number, signal: AbortSignal): Promise<readonly PeerRow[]> {
-    return this.#all(readPeer, overlay.peers(limit), signal);
+    return this.#queries.all(readPeer, overlay.peers(limit), signal);
   }
 
   async value(
@@ -316,7 +355,7 @@ class LibsqlState implements State {
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
     const query = overlay.value(checkText(name, "value"));
-    return await this.#first((row) => bytesAt(row, 0), query, signal);
+    return await this.#queries.first((row) => bytesAt(row, 0), query, signal);
   }
 
   async putValue(
@@ -324,7 +363,7 @@ class LibsqlState implements State {
     bytes: Uint8Array,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.#write(
+    await this.#queries.write(
       overlay.putValue(checkText(name, "value"), bytes),
       signal,
     );
@@ -332,35 +371,5 @@ class LibsqlState implements State {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#database[Symbol.asyncDispose]();
-  }
-
-  async #write(
-    statements: readonly Statement[],
-    signal: AbortSignal,
-  ): Promise<SqlResults> {
-    if (statements.length === 0) return [];
-    return await this.#database.write(statements, signal);
-  }
-
-  async #all<T>(
-    readRow: (row: SqlRow) => T,
-    query: Statement,
-    signal: AbortSignal,
-  ): Promise<readonly T[]> {
-    return (await this.#database.read(query, signal)).map(readRow);
-  }
-
-  async #first<T>(
-    readRow: (row: SqlRow) => T,
-    query: Statement,
-    signal: AbortSignal,
-  ): Promise<T | undefined> {
-    const [row] = await this.#database.read(query, signal);
-    return row && readRow(row);
-  }
-
-  async #number(query: Statement, signal: AbortSignal): Promise<number> {
-    const [row = []] = await this.#database.read(query, signal);
-    return numberAt(row, 0);
   }
 }

@@ -8,7 +8,6 @@ import {
   type Origin,
   ORIGINS,
   type PeerRow,
-  type PlacementRow,
   type PlanRow,
   type PointerRow,
   PUBLICATION_STATES,
@@ -33,10 +32,11 @@ export function statement(
   };
 }
 
+/** What a list for `json_each` may hold; `undefined` becomes NULL. */
+type Listed = string | number | Uint8Array | undefined;
+
 /** A list for `json_each`, its bytes in hexadecimal. */
-export function jsonList(
-  list: readonly (readonly (string | number | Uint8Array)[])[],
-): string {
+export function jsonList(list: readonly (readonly Listed[])[]): string {
   return JSON.stringify(
     list.map((row) =>
       row.map((value) => value instanceof Uint8Array ? toHex(value) : value)
@@ -47,7 +47,7 @@ export function jsonList(
 /** A statement whose only value is a list, as often as the list is long. */
 export function listStatements(
   sql: string,
-  list: readonly (readonly (string | number | Uint8Array)[])[],
+  list: readonly (readonly Listed[])[],
 ): readonly Statement[] {
   const statements: Statement[] = [];
   for (let at = 0; at < list.length; at += LIST_ROWS_MAX) {
@@ -104,7 +104,7 @@ export function readPlan(row: SqlRow): PlanRow {
 
 /** What {@link readFragment} takes, in its order. */
 export const FRAGMENT_COLUMNS =
-  "plan_hash, fragment_index, tessera_id, blob, bytes, owner, stored_at_ms, subnet";
+  "plan_hash, fragment_index, tessera_id, blob, bytes, owner, stored_at_ms, subnet, repair";
 
 /** The row of those columns. @throws `corrupt` when one holds something else */
 export function readFragment(row: SqlRow): FragmentRow {
@@ -117,6 +117,7 @@ export function readFragment(row: SqlRow): FragmentRow {
     owner: row[5] === null ? undefined : nodeId(bytesAt(row, 5)),
     storedAtMs: numberAt(row, 6),
     subnet: optionalTextAt(row, 7),
+    isRepair: flagAt(row, 8),
   };
 }
 
@@ -128,21 +129,6 @@ export function readHolding(row: SqlRow): Holding {
   return {
     tesseraId: tesseraId(bytesAt(row, 0)),
     planHash: hash(bytesAt(row, 1)),
-  };
-}
-
-/** What {@link readPlacement} takes, in its order. */
-export const PLACEMENT_COLUMNS =
-  "plan_hash, fragment_index, holder, record, acked_at_ms";
-
-/** The row of those columns. @throws `corrupt` when one holds something else */
-export function readPlacement(row: SqlRow): PlacementRow {
-  return {
-    planHash: hash(bytesAt(row, 0)),
-    index: numberAt(row, 1),
-    holder: nodeId(bytesAt(row, 2)),
-    record: bytesAt(row, 3),
-    ackedAtMs: numberAt(row, 4),
   };
 }
 
@@ -204,7 +190,21 @@ export function bytesAt(row: SqlRow, column: number): Uint8Array {
   throw unfit(row, column, "bytes");
 }
 
-function textAt(row: SqlRow, column: number): string {
+/** @throws `corrupt` unless the column holds an integer */
+export function flagAt(row: SqlRow, column: number): boolean {
+  return numberAt(row, column) === 1;
+}
+
+/** @throws `corrupt` unless the column holds an integer or nothing */
+export function optionalNumberAt(
+  row: SqlRow,
+  column: number,
+): number | undefined {
+  return row[column] === null ? undefined : numberAt(row, column);
+}
+
+/** @throws `corrupt` unless the column holds a text */
+export function textAt(row: SqlRow, column: number): string {
   const value = row[column];
   if (typeof value === "string") return value;
   throw unfit(row, column, "a text");
@@ -214,7 +214,8 @@ function optionalTextAt(row: SqlRow, column: number): string | undefined {
   return row[column] === null ? undefined : textAt(row, column);
 }
 
-function wordAt<T extends string>(
+/** @throws `corrupt` unless the column holds one of the words */
+export function wordAt<T extends string>(
   row: SqlRow,
   column: number,
   words: readonly T[],

@@ -3,6 +3,7 @@
  * edited: the next one changes what it made. The number of those applied is the
  * database's `user_version`.
  */
+import { CARE_TABLES } from "./libsql_care_schema.ts";
 
 /** Columns of a fragment that say whose share it is of. */
 const SHARED_BY = ["owner", "subnet"] as const;
@@ -129,4 +130,9 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
     ...SHARED_BY.flatMap(shareTriggers),
     "DROP INDEX fragment_owner",
   ],
+  // Tesseras are kept alive: audits, repair, accounts, tombstones.
+  CARE_TABLES,
 ];
+
+/** The `user_version` of a database of this version of the program. */
+export const SCHEMA_VERSION = MIGRATIONS.length;

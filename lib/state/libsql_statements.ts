@@ -10,8 +10,6 @@ import {
   FRAGMENT_COLUMNS,
   HOLDING_COLUMNS,
   jsonList,
-  listStatements,
-  PLACEMENT_COLUMNS,
   PLAN_COLUMNS,
   PUBLICATION_COLUMNS,
   statement,
@@ -23,7 +21,7 @@ import {
   type FragmentKey,
   type FragmentRow,
   type Holding,
-  type PlacementRow,
+  NOBODY,
   type PlanRow,
   prefixRange,
   type PublicationRow,
@@ -37,12 +35,14 @@ export type Statements = readonly Statement[];
 export const NOTHING = new Uint8Array(0);
 
 /** How many rows refer to the blob ?1. */
-const REFERENCE_COUNT = `(SELECT count(*) FROM tessera WHERE manifest = ?1)
+export const REFERENCE_COUNT =
+  `(SELECT count(*) FROM tessera WHERE manifest = ?1)
   + (SELECT count(*) FROM file WHERE hash = ?1)
-  + (SELECT count(*) FROM fragment WHERE blob = ?1)`;
+  + (SELECT count(*) FROM fragment WHERE blob = ?1)
+  + (SELECT count(*) FROM plan WHERE hash = ?1)`;
 
 /** A plan that neither a fragment, a tessera of ours nor a publication needs. */
-const PLAN_IS_IDLE = `
+export const PLAN_IS_IDLE = `
   NOT EXISTS (SELECT 1 FROM fragment WHERE plan_hash = plan.hash)
   AND NOT EXISTS (SELECT 1 FROM tessera WHERE id = plan.tessera_id)
   AND NOT EXISTS (SELECT 1 FROM publication WHERE tessera_id = plan.tessera_id)`;
@@ -178,7 +178,7 @@ export function putFragment(row: FragmentRow): Statements {
     statement("SELECT 1 FROM plan WHERE hash = ?", row.planHash),
     statement(
       `INSERT INTO fragment (${FRAGMENT_COLUMNS})
-      SELECT hash, ?2, ?3, ?4, ?5, ?6, ?7, ?8 FROM plan WHERE hash = ?1
+      SELECT hash, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 FROM plan WHERE hash = ?1
       ON CONFLICT DO NOTHING RETURNING 1`,
       row.planHash,
       row.index,
@@ -188,7 +188,28 @@ export function putFragment(row: FragmentRow): Statements {
       row.owner,
       row.storedAtMs,
       row.subnet,
+      row.isRepair ? 1 : 0,
     ),
+  ];
+}
+
+/** The last result has a row when the fragment was new. */
+export function keepFragment(plan: PlanRow, row: FragmentRow): Statements {
+  // Whether the plan is kept need not be asked.
+  return [...putPlan(plan), ...putFragment(row).slice(-1)];
+}
+
+/** The last result has a row when the fragment was for nobody else, and is for its sender now. */
+export function adoptFragment(row: FragmentRow): Statements {
+  return [
+    statement(
+      `DELETE FROM fragment WHERE plan_hash = ? AND fragment_index = ?
+      AND (owner IS NULL OR owner = ?)`,
+      row.planHash,
+      row.index,
+      NOBODY,
+    ),
+    ...putFragment(row).slice(-1),
   ];
 }
 
@@ -269,32 +290,6 @@ export function storedBytes(whose: NodeId | string | undefined): Statement {
   return whose === undefined
     ? statement(`${sum} typeof(whose) = 'blob'`)
     : statement(`${sum} whose = ?`, whose);
-}
-
-/** Of `State.putPlacements`. */
-export function putPlacements(rows: readonly PlacementRow[]): Statements {
-  return listStatements(
-    `INSERT INTO placement (${PLACEMENT_COLUMNS})
-    SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2), unhex(value ->> 3), value ->> 4
-    FROM json_each(?) WHERE true
-    ON CONFLICT DO UPDATE SET record = excluded.record, acked_at_ms = excluded.acked_at_ms`,
-    rows.map((row) => [
-      row.planHash,
-      row.index,
-      row.holder,
-      row.record,
-      row.ackedAtMs,
-    ]),
-  );
-}
-
-/** Of `State.placements`. */
-export function placements(planHash: Hash): Statement {
-  return statement(
-    `SELECT ${PLACEMENT_COLUMNS} FROM placement WHERE plan_hash = ?
-    ORDER BY fragment_index, holder`,
-    planHash,
-  );
 }
 
 /** Of `State.putPublication`. */

@@ -1,6 +1,6 @@
 /** State in libSQL, held to the contract in both of its threads; its refusals, limits, a full disk. Takes longer than most: every test makes a database. */
 import { createClient } from "@libsql/client/sqlite3";
-import { type ErrorCode, nodeId } from "@tesseras/core";
+import { type ErrorCode, hash, nodeId } from "@tesseras/core";
 import { assertEquals, assertRejectsCode } from "@tesseras/testing";
 import { runOnTinyDisk } from "@tesseras/testing/children";
 import { stateContract } from "@tesseras/testing/state";
@@ -119,6 +119,53 @@ for (const worker of [false, true]) {
       assertEquals(await state.storedBytes(nodeId(ann), signal), 300 + 2 + 3);
       assertEquals(await state.storedBytes(ben, signal), 100 + 3);
       assertEquals(await state.storedBytes(undefined, signal), 400 + 8);
+    }));
+
+  Deno.test(`accounts are counted for what was kept before they were, in ${where}`, () =>
+    withFolder(async (folder) => {
+      const url = pathToFileURL(join(folder, "tesseras.db")).href;
+      const client = createClient({ url });
+      const ann = nodeId(new Uint8Array(20).fill(1));
+      // What a plan says of its fragments stands at 56: 0x01a2b3cf bytes.
+      const plan = new Uint8Array(90).fill(0xee);
+      plan.set([0x01, 0xa2, 0xb3, 0xcf], 56);
+      const planHash = hash(new Uint8Array(32).fill(2));
+      const fragment =
+        "INSERT INTO fragment VALUES (?, ?, zeroblob(32), zeroblob(32), 100, ?, 7, NULL)";
+      const placement = "INSERT INTO placement VALUES (?, ?, ?, x'07', 5)";
+      await client.batch([
+        ...MIGRATIONS.slice(0, 3).flat(),
+        "PRAGMA user_version = 3",
+        {
+          sql: "INSERT INTO plan VALUES (?, zeroblob(32), ?)",
+          args: [planHash, plan],
+        },
+        { sql: fragment, args: [planHash, 0, ann] },
+        { sql: fragment, args: [planHash, 1, null] },
+        { sql: placement, args: [planHash, 1, ann] },
+        { sql: placement, args: [planHash, 2, ann] },
+        { sql: placement, args: [Uint8Array.of(6), 2, ann] },
+        {
+          sql:
+            "INSERT INTO publication VALUES (zeroblob(32), ?, 'replicated', 1)",
+          args: [planHash],
+        },
+      ]);
+      client.close();
+      await using state = await openLibsqlState({ url, worker }, signal);
+      assertEquals(await state.care.ledger(ann, signal), {
+        peer: ann,
+        weKeepBytes: 100,
+        theyKeepBytes: 2 * 0x01a2b3cf,
+        isInstitutional: false,
+        firstSeenMs: 7,
+      });
+      const [first] = await state.care.placements(planHash, signal);
+      const { bytes, ackedAtMs, lastSeenMs, lostAtMs } = first!;
+      assertEquals([bytes, ackedAtMs, lastSeenMs], [0x01a2b3cf, 5, 5]);
+      assertEquals(lostAtMs, undefined);
+      const kept = await state.fragment(planHash, 0, signal);
+      assertEquals(kept?.isRepair, false);
     }));
 
   Deno.test(`a state in ${where} finishes its writes before it closes, and then refuses`, () =>

@@ -1,20 +1,27 @@
 /** State in memory, for simulations and tests: the same rules as the database, and one seed gives one history. */
 import {
   compare,
+  equal,
   type Hash,
   keyOf,
   type NodeId,
   parseHash,
   type TesseraId,
-  throwIfAborted,
 } from "@tesseras/core";
-import { holdingsOf, storedBytesOf } from "./memory_holdings.ts";
+import {
+  byFragment,
+  fragmentKey,
+  holdingsOf,
+  storedBytesOf,
+} from "./memory_holdings.ts";
+import type { Forgotten } from "./care_rows.ts";
+import { MemoryCare } from "./memory_care.ts";
 import { MemoryPointers } from "./memory_pointers.ts";
+import { step } from "./memory_step.ts";
 import {
   checkFile,
   checkFragment,
   checkPeer,
-  checkPlacement,
   checkPublication,
   checkTessera,
   checkText,
@@ -23,8 +30,8 @@ import {
   type FragmentKey,
   type FragmentRow,
   type Holding,
+  isClaimable,
   type PeerRow,
-  type PlacementRow,
   planAbsent,
   type PlanRow,
   type PointerKey,
@@ -41,12 +48,15 @@ export class MemoryState implements State {
   readonly #files = new Map<string, readonly FileRow[]>();
   readonly #plans = new Map<string, PlanRow>();
   readonly #fragments = new Map<string, FragmentRow>();
-  readonly #placements = new Map<string, PlacementRow>();
   readonly #publications = new Map<string, PublicationRow>();
   readonly #pointers = new MemoryPointers();
   readonly #peers = new Map<string, PeerRow>();
   readonly #values = new Map<string, Uint8Array>();
   readonly #references = new Map<string, number>();
+  readonly care: MemoryCare = new MemoryCare({
+    hasPlan: (hash) => this.#plans.has(keyOf(hash)),
+    dropForeign: (plans) => this.#dropForeign(plans),
+  });
 
   addTessera(
     row: TesseraRow,
@@ -108,20 +118,14 @@ export class MemoryState implements State {
       }
       this.#tesseras.delete(key);
       this.#files.delete(key);
-      this.#publications.delete(key);
-      for (const [at, fragment] of this.#fragments) {
+      const plans = this.#plansOf(id);
+      for (const { hash } of plans) this.care.placementBook.removePlan(hash);
+      this.#removePublication(key);
+      for (const fragment of this.#fragments.values()) {
         if (keyOf(fragment.tesseraId) !== key || fragment.owner) continue;
-        this.#fragments.delete(at);
-        released.add(this.#refer(fragment.blob, -1));
+        released.add(this.#dropFragment(fragment));
       }
-      for (const plan of this.#plansOf(id)) {
-        for (const [at, placement] of this.#placements) {
-          if (compare(placement.planHash, plan.hash) === 0) {
-            this.#placements.delete(at);
-          }
-        }
-        this.#dropIdlePlan(plan.hash);
-      }
+      for (const { hash } of plans) this.#dropIdlePlan(hash);
       return this.#unreferenced(released);
     });
   }
@@ -146,6 +150,9 @@ export class MemoryState implements State {
     return step(signal, () => {
       checkFragment(row);
       this.#putPlan(plan);
+      const here = this.#fragments.get(fragmentKey(row));
+      const isFree = here !== undefined && isClaimable(here);
+      if (isFree && !isClaimable(row)) this.#dropFragment(here);
       return this.#putFragment(row);
     });
   }
@@ -192,13 +199,10 @@ export class MemoryState implements State {
     signal: AbortSignal,
   ): Promise<readonly Hash[]> {
     return step(signal, () => {
-      const key = fragmentKey({ planHash, index });
-      const row = this.#fragments.get(key);
-      if (row === undefined) return [];
-      this.#fragments.delete(key);
-      const released = this.#refer(row.blob, -1);
+      const row = this.#fragments.get(fragmentKey({ planHash, index }));
+      const released = row === undefined ? [] : [this.#dropFragment(row)];
       this.#dropIdlePlan(planHash);
-      return this.#unreferenced([released]);
+      return this.#unreferenced(released);
     });
   }
 
@@ -213,33 +217,15 @@ export class MemoryState implements State {
     return step(signal, () => this.#references.get(keyOf(blob)) ?? 0);
   }
 
-  putPlacements(
-    rows: readonly PlacementRow[],
-    signal: AbortSignal,
-  ): Promise<void> {
-    return step(signal, () => {
-      for (const row of rows) checkPlacement(row);
-      for (const row of rows) {
-        const key = `${fragmentKey(row)} ${keyOf(row.holder)}`;
-        this.#placements.set(key, copied(row));
-      }
-    });
-  }
-
-  placements(
-    planHash: Hash,
-    signal: AbortSignal,
-  ): Promise<readonly PlacementRow[]> {
-    return step(signal, () =>
-      [...this.#placements.values()]
-        .filter((row) => compare(row.planHash, planHash) === 0)
-        .sort((a, b) => a.index - b.index || compare(a.holder, b.holder)));
-  }
-
   putPublication(row: PublicationRow, signal: AbortSignal): Promise<void> {
     return step(signal, () => {
       checkPublication(row);
-      this.#publications.set(keyOf(row.tesseraId), copied(row));
+      const key = keyOf(row.tesseraId);
+      const before = this.#publications.get(key);
+      this.#publications.set(key, copied(row));
+      this.care.placementBook.publish(row.planHash, true);
+      if (before === undefined || equal(before.planHash, row.planHash)) return;
+      this.care.placementBook.publish(before.planHash, false);
     });
   }
 
@@ -337,7 +323,9 @@ export class MemoryState implements State {
 
   #putPlan(row: PlanRow): void {
     const key = keyOf(row.hash);
-    if (!this.#plans.has(key)) this.#plans.set(key, copied(row));
+    if (this.#plans.has(key)) return;
+    this.#plans.set(key, copied(row));
+    this.#refer(row.hash, 1);
   }
 
   #putFragment(row: FragmentRow): "stored" | "exists" {
@@ -347,7 +335,34 @@ export class MemoryState implements State {
     if (this.#fragments.has(key)) return "exists";
     this.#fragments.set(key, copied(row));
     this.#refer(row.blob, 1);
+    this.care.ledgerBook.fragment(row, 1);
     return "stored";
+  }
+
+  /** Returns the key of its blob. */
+  #dropFragment(row: FragmentRow): string {
+    this.#fragments.delete(fragmentKey(row));
+    this.care.ledgerBook.fragment(row, -1);
+    return this.#refer(row.blob, -1);
+  }
+
+  /** Drops what is kept of these plans for others. */
+  #dropForeign(plans: readonly Hash[]): Forgotten {
+    const keys = new Set(plans.map(keyOf));
+    const rows = [...this.#fragments.values()].filter((row) =>
+      row.owner !== undefined && keys.has(keyOf(row.planHash))
+    );
+    const released = new Set(rows.map((row) => this.#dropFragment(row)));
+    for (const hash of plans) this.#dropIdlePlan(hash);
+    const blobs = this.#unreferenced(released);
+    return { fragmentCount: rows.length, blobs };
+  }
+
+  #removePublication(tessera: string): void {
+    const row = this.#publications.get(tessera);
+    if (row === undefined) return;
+    this.#publications.delete(tessera);
+    this.care.placementBook.publish(row.planHash, false);
   }
 
   #plansOf(id: TesseraId): readonly PlanRow[] {
@@ -365,6 +380,8 @@ export class MemoryState implements State {
       if (compare(row.planHash, hash) === 0) return;
     }
     this.#plans.delete(keyOf(hash));
+    this.#refer(hash, -1);
+    this.care.planGoes(hash);
   }
 
   /** Counts a reference more or less; returns the blob's key. */
@@ -380,20 +397,4 @@ export class MemoryState implements State {
     return [...keys].filter((key) => !this.#references.has(key))
       .sort().map(parseHash);
   }
-}
-
-function fragmentKey(key: FragmentKey): string {
-  return `${keyOf(key.planHash)} ${key.index}`;
-}
-
-function byFragment(a: FragmentKey, b: FragmentKey): number {
-  return compare(a.planHash, b.planHash) || a.index - b.index;
-}
-
-/** One step of work that never waits, as a promise: a throw inside is a rejection. */
-function step<T>(signal: AbortSignal, work: () => T): Promise<T> {
-  return Promise.try(() => {
-    throwIfAborted(signal);
-    return work();
-  });
 }

@@ -1,6 +1,6 @@
 /** The holdings of {@link MemoryState}: which plans its fragments are of. */
 import { compare, equal, keyOf, type NodeId } from "@tesseras/core";
-import type { FragmentRow, Holding, PlanRow } from "./rows.ts";
+import type { FragmentKey, FragmentRow, Holding, PlanRow } from "./rows.ts";
 
 /** At most `limit` plans of which something is kept for others, after one, by tessera and plan. */
 export function holdingsOf(
@@ -38,6 +38,16 @@ export function storedBytesOf(
     counted.add(sharer);
   }
   return sum;
+}
+
+/** The name of a fragment in a map. */
+export function fragmentKey(key: FragmentKey): string {
+  return `${keyOf(key.planHash)} ${key.index}`;
+}
+
+/** Orders by plan and index. */
+export function byFragment(a: FragmentKey, b: FragmentKey): number {
+  return compare(a.planHash, b.planHash) || a.index - b.index;
 }
 
 function byPlan(a: Holding, b: Holding): number {

@@ -1,11 +1,14 @@
 /** What a node remembers, row by row. Bytes in rows are borrowed when given and must not be changed when received. */
 import {
+  equal,
   type Hash,
   keyOf,
   type NodeId,
+  nodeId,
   type TesseraId,
   TesserasError,
 } from "@tesseras/core";
+import { NODE_ID_BYTES } from "@tesseras/core/limits";
 
 /** Who may read a tessera. */
 export const VISIBILITIES = ["public", "private", "circle", "sealed"] as const;
@@ -67,24 +70,26 @@ export type Holding = {
   readonly planHash: Hash;
 };
 
+/** The owner of a fragment that somebody sent, and nobody knows any more who: of an index that was rebuilt. */
+export const NOBODY: NodeId = nodeId(new Uint8Array(NODE_ID_BYTES));
+
+/** Whether a fragment may come to be kept for whoever brings it. */
+export function isClaimable({ owner }: Pick<FragmentRow, "owner">): boolean {
+  return owner === undefined || equal(owner, NOBODY);
+}
+
 /** A fragment kept here: staged by ourselves, or held for another. */
 export type FragmentRow = FragmentKey & {
   readonly tesseraId: TesseraId;
   readonly blob: Hash;
   readonly bytes: number;
-  /** Who sent it; `undefined` when we staged it ourselves. */
+  /** Who sent it; `undefined` when we staged it ourselves, {@link NOBODY} when that is not known. */
   readonly owner: NodeId | undefined;
   /** The network it was sent from, for the share of that; `undefined` where subnets say nothing, and for our own. */
   readonly subnet: string | undefined;
   readonly storedAtMs: number;
-};
-
-/** A holder that acknowledged a fragment of ours. */
-export type PlacementRow = FragmentKey & {
-  readonly holder: NodeId;
-  /** The holder's signed node record. */
-  readonly record: Uint8Array;
-  readonly ackedAtMs: number;
+  /** Whether a holder sent it who repaired: what it asks for others is no debt of its own. */
+  readonly isRepair: boolean;
 };
 
 /** What names one provider record: a holder has one for every plan of a tessera. */
@@ -147,12 +152,6 @@ export function checkFragment(row: FragmentRow): void {
 }
 
 /** As {@link checkTessera}. */
-export function checkPlacement(row: PlacementRow): void {
-  checkWhole(row.index, "fragment index");
-  checkWhole(row.ackedAtMs, "acknowledgement time");
-}
-
-/** As {@link checkTessera}. */
 export function checkPublication(row: PublicationRow): void {
   checkWhole(row.updatedAtMs, "update time");
 }
@@ -182,7 +181,7 @@ export function checkText(text: string, what: string): string {
 }
 
 /** @throws `malformed` unless the value is a whole number from 0 to 2^53 - 1 */
-function checkWhole(value: number, what: string): number {
+export function checkWhole(value: number, what: string): number {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new TesserasError(
       "malformed",

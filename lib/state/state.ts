@@ -1,12 +1,12 @@
 /** The port to what a node remembers between two starts. */
 import type { Hash, NodeId, TesseraId } from "@tesseras/core";
+import type { Care } from "./care.ts";
 import type {
   FileRow,
   FragmentKey,
   FragmentRow,
   Holding,
   PeerRow,
-  PlacementRow,
   PlanRow,
   PointerKey,
   PointerRow,
@@ -25,6 +25,9 @@ import type {
  * waits for it, and `corrupt` when it is damaged.
  */
 export interface State extends AsyncDisposable {
+  /** What keeps tesseras alive: holders, audits, repair, accounts, tombstones. */
+  readonly care: Care;
+
   /** Remembers a tessera with its files, in their order. One that exists stays as it is. */
   addTessera(
     row: TesseraRow,
@@ -69,7 +72,10 @@ export interface State extends AsyncDisposable {
     row: FragmentRow,
     signal: AbortSignal,
   ): Promise<"stored" | "exists">;
-  /** Remembers a fragment together with its plan: both or neither, so that no plan stays that nobody is charged for. */
+  /**
+   * Remembers a fragment together with its plan: both or neither, so that no plan stays that nobody is charged for. One that we
+   * staged ourselves, or of which nobody knows whose it is, comes to be kept for its owner, and counts as `stored`.
+   */
   keepFragment(
     plan: PlanRow,
     row: FragmentRow,
@@ -115,19 +121,9 @@ export interface State extends AsyncDisposable {
     whose: NodeId | string | undefined,
     signal: AbortSignal,
   ): Promise<number>;
-  /** How many files, manifests and fragments refer to a blob. */
+  /** How many files, manifests and fragments refer to a blob, and whether it is a plan that is kept. */
   references(blob: Hash, signal: AbortSignal): Promise<number>;
 
-  /** Remembers acknowledgements; a later one of the same holder and fragment replaces. */
-  putPlacements(
-    rows: readonly PlacementRow[],
-    signal: AbortSignal,
-  ): Promise<void>;
-  /** Who acknowledged the fragments of a plan, by index and holder. */
-  placements(
-    planHash: Hash,
-    signal: AbortSignal,
-  ): Promise<readonly PlacementRow[]>;
   /** Remembers how far a publication is; replaces what was known of the tessera. */
   putPublication(row: PublicationRow, signal: AbortSignal): Promise<void>;
   /** How far a publication is, `undefined` when there is none. */

@@ -81,6 +81,16 @@ export {
   verifyPlan,
 } from "./plan.ts";
 export { parseTime, printTime } from "./time.ts";
+export {
+  checkTombstoneFresh,
+  creatorOf,
+  readTombstone,
+  signTombstone,
+  type Tombstone,
+  type TombstoneDraft,
+  tombstoneExpiry,
+  verifyTombstone,
+} from "./tombstone.ts";
 export { indexTar, type TarEntry } from "./unpack.ts";
 export {
   type FileReport,

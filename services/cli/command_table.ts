@@ -36,6 +36,9 @@ export const VERSION = "0.1.0";
 /** Shells that completions are made for. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
+/** What `tes store` does. */
+export const STORE_ACTIONS = ["check"] as const;
+
 /** Options that every command takes, before or after its name. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
   {
@@ -187,15 +190,49 @@ With --no-location coordinates are overwritten wherever Exif or XMP has them. So
     arguments: [{ ...HASH, optional: true }],
     options: [{ name: "node", help: "Show the running node instead" }],
     notes:
-      `Local: only on this disk. Publishing: some fragments have no holder yet. Replicated: every fragment was acknowledged by a holder.
-What is shown is what holders acknowledged when it was published; nobody asks them again in this version.`,
+      `Local: only on this disk. Publishing: some fragments have no holder yet. Replicated: every fragment was acknowledged by a holder. Healthy: every one was acknowledged or proved within the last 8 days.
+What is shown is what the node on this data directory has found out, and stays as it was while none runs. The chance of loss is that of a model: with a HASH, what it assumes is said beside it; docs/DURABILITY.md explains it.`,
+  },
+  {
+    name: "doctor",
+    summary: "Check this data directory and its node, and say what to do",
+    arguments: [],
+    options: [],
+    notes:
+      "Looks at files and their permissions, free space, identity, configuration, ports, entrances, database, peers, clock and tesseras. It changes nothing. The exit code is 1 when there is a problem; advice can wait.",
   },
   {
     name: "delete",
     summary: "Remove a tessera from this disk",
     arguments: [HASH],
-    options: [{ name: "yes", short: "y", help: "Do not ask" }],
-    notes: "Copies and fragments that others hold are not touched.",
+    options: [
+      { name: "yes", short: "y", help: "Do not ask" },
+      {
+        name: "everywhere",
+        help:
+          "Also ask everybody who holds fragments to forget them; only its creator can, through the running node",
+      },
+    ],
+    notes:
+      `Without --everywhere, copies and fragments that others hold are not touched.
+With it, a signed wish goes to every known holder, and for a year again to those who could not be reached. Holders that follow the protocol remove their fragments; copies that others made cannot be recalled. For that year the tessera cannot be published again with the same identity.`,
+  },
+  {
+    name: "store",
+    summary: "Check everything on this disk, and repair what can be",
+    arguments: [{
+      name: "ACTION",
+      help: "check: read every blob and compare the index with the disk",
+      completes: STORE_ACTIONS,
+    }],
+    options: [{
+      name: "repair",
+      help:
+        "Move damaged blobs to blobs/quarantine, forget fragments that are gone, list again what is whole on the disk",
+    }],
+    notes:
+      `Needs the node of this data directory to be stopped. Nothing is ever deleted: damaged blobs and a damaged index are moved aside.
+An index that was lost or damaged is made again from the disk: tesseras by their MANIFEST and signatures, fragments of others by their plans. Who holds what of ours and the accounts with peers are in the index alone.`,
   },
   {
     name: "completions",

@@ -1,56 +1,9 @@
 /** The commands that need a node, with a network of real nodes on loopback in this process. */
 import { match } from "node:assert/strict";
-import {
-  COUNTER_HELP,
-  Counters,
-  formatAddress,
-  silentLog,
-} from "@tesseras/core";
-import { systemClock, systemRandom } from "@tesseras/core/system";
-import {
-  type Daemon,
-  readConfig,
-  type RoleName,
-  startDaemon,
-} from "@tesseras/run";
+import { COUNTER_HELP } from "@tesseras/core";
 import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
-import { Home, never, textOf } from "./home_for_tests.ts";
-
-/** A joined node on a data directory. */
-async function node(
-  dataDir: string,
-  roles: readonly RoleName[],
-  entry?: Daemon,
-): Promise<Daemon> {
-  const settings: Record<string, string> = {
-    "node.listen_addr": "127.0.0.1:0",
-    "node.pow_bits": "8",
-    "bootstrap.hardcoded": entry ? formatAddress(entry.listening) : "",
-    "bootstrap.dns_domain": "",
-    "network.subnet_diversity": "false",
-    "network.enable_mdns": "false",
-    "observability.metrics_addr": "",
-    "replication.min_free_space_bytes": "0",
-  };
-  const flags = new Map(
-    Object.entries(settings)
-      .map(([name, value]) => [name, { typed: name, value }]),
-  );
-  const runtime = {
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    counters: new Counters(),
-  };
-  const config = readConfig({ flags });
-  const daemon = await startDaemon(
-    { name: "tesd", config, dataDir, roles },
-    runtime,
-    never,
-  );
-  await daemon.joined;
-  return daemon;
-}
+import { Home, textOf } from "./home_for_tests.ts";
+import { node } from "./node_for_tests.ts";
 
 /** At least one lookup, whose questions say whom they were put to and how they ended. */
 function assertTraced(trace: unknown): void {

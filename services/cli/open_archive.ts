@@ -6,8 +6,12 @@ import { openDiskBlobs } from "@tesseras/blobs/disk";
 import { type Runtime, TesserasError } from "@tesseras/core";
 import { nativeMlDsa } from "@tesseras/crypto/native";
 import { type DataPaths, makePrivateFolder } from "@tesseras/run";
+import { largeInThreads } from "@tesseras/erasure/pool";
 import type { State } from "@tesseras/state";
 import { openLibsqlState } from "@tesseras/state/libsql";
+
+/** Threads that code a large pack: more would wait for the disk. */
+const THREADS_MAX = 4;
 
 /** An open archive and the state below it. Dispose it. */
 export type OpenedArchive = AsyncDisposable & {
@@ -58,9 +62,11 @@ export async function makeArchive(
     ),
   );
   const suite = await nativeMlDsa();
+  const threadCount = Math.min(THREADS_MAX, navigator.hardwareConcurrency);
+  const coder = largeInThreads({ threadCount });
   const opened = stack.move();
   return {
-    archive: new Archive({ state, blobs, suite, runtime }),
+    archive: new Archive({ state, blobs, suite, runtime, coder }),
     state,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };

@@ -1,4 +1,4 @@
-/** How far a tessera is in the network, by what its holders acknowledged. */
+/** How far a tessera is in the network, by what its holders acknowledged and proved. */
 import {
   codeOf,
   keyOf,
@@ -7,7 +7,14 @@ import {
   toHex,
 } from "@tesseras/core";
 import { POW_BITS_MIN } from "@tesseras/core/limits";
-import type { PlacementRow, State } from "@tesseras/state";
+import { PROOF_FRESH_MS } from "@tesseras/preservation";
+import type {
+  AuditRow,
+  PlacementRow,
+  PublicationRow,
+  State,
+  WatchRow,
+} from "@tesseras/state";
 import { type Plan, readPlan } from "@tesseras/tessera";
 import { readNodeRecord } from "@tesseras/wire";
 
@@ -19,16 +26,35 @@ export type Reach = {
   /** `undefined` when it was never published. */
   readonly plan: Plan | undefined;
   readonly updatedAtMs: number | undefined;
-  /** Fragments with at least one holder. */
+  /** Fragments that somebody acknowledged once. */
   readonly placedCount: number;
+  /** Fragments with a holder that is not known to have lost them. */
+  readonly aliveCount: number;
+  /** Those of them whose holders prove nothing just now. */
+  readonly silentCount: number;
+  /** Holders of what is alive, and the networks they are in. */
   readonly peerCount: number;
   readonly subnetCount: number;
+  /** Holders in the network that has most of them. */
+  readonly peersInOneSubnet: number;
   /** The most holders that may go, whichever they are, while the others can still rebuild it; `undefined` when not even all can. */
   readonly survivesLossOf: number | undefined;
+  /** When holders were last asked for a proof, and how the latest of each ended; `undefined` before the first. */
+  readonly lastAudit: AuditSummary | undefined;
+  /** How its repair stands, `undefined` before this node first looked. */
+  readonly watch: WatchRow | undefined;
   readonly holders: readonly {
     readonly id: string;
     readonly indices: readonly number[];
   }[];
+};
+
+/** The latest audit of every fragment at every holder, together. */
+export type AuditSummary = {
+  /** Of the last one. */
+  readonly atMs: number;
+  readonly askedCount: number;
+  readonly passedCount: number;
 };
 
 const STATES = {
@@ -40,7 +66,7 @@ const STATES = {
 /** Reads what the state remembers of a tessera. @throws `missing` when it is not on this disk */
 export async function reachOf(
   state: State,
-  id: TesseraId,
+  { id, nowMs }: { readonly id: TesseraId; readonly nowMs: number },
   signal: AbortSignal,
 ): Promise<Reach> {
   const row = await state.tessera(id, signal);
@@ -53,22 +79,65 @@ export async function reachOf(
   const publication = await state.publication(id, signal);
   const planRow = publication && await state.plan(publication.planHash, signal);
   const plan = planRow && readPlan(planRow.bytes);
-  const placements = plan === undefined
-    ? []
-    : await state.placements(plan.hash, signal);
-  const holders = holdersOf(placements);
+  const placed = plan && await state.care.placements(plan.hash, signal);
+  const audits = plan && await state.care.audits(plan.hash, signal);
+  const alive = placed?.filter(({ lostAtMs }) => lostAtMs === undefined) ?? [];
+  const holders = holdersOf(alive);
   return {
     id,
     title: row.title,
-    state: publication === undefined ? "Local" : STATES[publication.state],
+    state: stateOf(publication, { plan, alive, nowMs }),
     plan,
     updatedAtMs: publication?.updatedAtMs,
-    placedCount: new Set(placements.map(({ index }) => index)).size,
+    placedCount: indicesOf(placed ?? []).size,
+    ...aliveOf(alive),
     peerCount: holders.size,
-    subnetCount: subnetCountOf(placements),
+    ...subnetsOf(alive),
     survivesLossOf: plan &&
       lossesSurvived([...holders.values()], plan.dataCount),
+    lastAudit: summaryOf(audits ?? []),
+    watch: plan && await state.care.watch(plan.hash, signal),
     holders: [...holders].map(([id, indices]) => ({ id, indices })),
+  };
+}
+
+/** What was noted, unless it says that all is well and nobody has seen that lately. */
+function stateOf(
+  publication: PublicationRow | undefined,
+  { plan, alive, nowMs }: {
+    readonly plan: Plan | undefined;
+    readonly alive: readonly PlacementRow[];
+    readonly nowMs: number;
+  },
+): Reach["state"] {
+  if (publication === undefined) return "Local";
+  if (publication.state !== "healthy") return STATES[publication.state];
+  const proved = alive.filter(({ lastSeenMs, silence }) =>
+    silence === undefined && nowMs - lastSeenMs <= PROOF_FRESH_MS
+  );
+  const isAll = indicesOf(proved).size === plan?.fragments.length;
+  return isAll ? "Healthy" : "Replicated";
+}
+
+function aliveOf(alive: readonly PlacementRow[]) {
+  const all = indicesOf(alive);
+  const heard = alive.filter(({ silence }) => silence === undefined);
+  return {
+    aliveCount: all.size,
+    silentCount: all.difference(indicesOf(heard)).size,
+  };
+}
+
+function indicesOf(rows: readonly PlacementRow[]): Set<number> {
+  return new Set(rows.map(({ index }) => index));
+}
+
+function summaryOf(audits: readonly AuditRow[]): AuditSummary | undefined {
+  if (audits.length === 0) return undefined;
+  return {
+    atMs: Math.max(...audits.map(({ atMs }) => atMs)),
+    askedCount: audits.length,
+    passedCount: audits.filter(({ outcome }) => outcome === "passed").length,
   };
 }
 
@@ -106,24 +175,31 @@ function holdersOf(
   return holders;
 }
 
-/** Distinct networks of the holders, as their own signed records told when they acknowledged. */
-function subnetCountOf(placements: readonly PlacementRow[]): number {
-  const records = new Map<string, PlacementRow>();
-  for (const row of placements) records.set(keyOf(row.holder), row);
-  const subnets = new Set<string>();
-  for (const { record, ackedAtMs } of records.values()) {
-    const subnet = subnetIn(record, ackedAtMs);
-    if (subnet !== undefined) subnets.add(subnet);
+/** Distinct networks of the holders, as their own signed records told when they were last heard. */
+function subnetsOf(placements: readonly PlacementRow[]) {
+  const rows = new Map<string, PlacementRow>();
+  for (const row of placements) rows.set(keyOf(row.holder), row);
+  const counts = new Map<string, number>();
+  for (const row of rows.values()) {
+    const subnet = subnetIn(row, row.ackedAtMs) ??
+      subnetIn(row, row.lastSeenMs);
+    if (subnet !== undefined) counts.set(subnet, (counts.get(subnet) ?? 0) + 1);
   }
-  return subnets.size;
+  return {
+    subnetCount: counts.size,
+    peersInOneSubnet: Math.max(0, ...counts.values()),
+  };
 }
 
-function subnetIn(record: Uint8Array, nowMs: number): string | undefined {
+function subnetIn(
+  { record }: PlacementRow,
+  nowMs: number,
+): string | undefined {
   try {
     return readNodeRecord(record, { nowMs, powBits: POW_BITS_MIN }).subnet;
   } catch (error) {
-    // It may have run out while the fragment was on its way.
-    if (codeOf(error) === "refused") return undefined;
-    throw error;
+    // It may have run out while the fragment was on its way, or be unreadable after a damage.
+    if (codeOf(error) === undefined) throw error;
+    return undefined;
   }
 }

@@ -19,6 +19,8 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   fetch: async () => (await import("./commands/fetch.ts")).fetchCommand,
   status: async () => (await import("./commands/status.ts")).status,
   delete: async () => (await import("./commands/delete.ts")).deleteCommand,
+  store: async () => (await import("./commands/store.ts")).store,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
   completions: async () =>
     (await import("./commands/completions.ts")).completions,
 };

@@ -6,6 +6,7 @@ import {
   type Hash,
   hash,
   SeededRandom,
+  TesserasError,
   toHex,
 } from "@tesseras/core";
 import { blake3 } from "@tesseras/crypto";
@@ -195,6 +196,49 @@ const readingClaims: Claims = {
   },
 };
 
+const asideClaims: Claims = {
+  "removes a blob that is not needed, and keeps one that is": async (blobs) => {
+    const content = Uint8Array.of(1, 2, 3);
+    const { hash } = await keep(blobs, content);
+    const answers: boolean[] = [];
+    const say = (needed: boolean) => async () => {
+      answers.push(needed);
+      // Whoever looks in this moment finds nothing, and so cannot rely on it.
+      assertEquals(await blobs.size(hash, signal), undefined);
+      return needed;
+    };
+    assertEquals(await blobs.removeUnless(hash, say(true), signal), false);
+    assertEquals(await contentOf(blobs, hash), content);
+    assertEquals(await blobs.removeUnless(hash, say(false), signal), true);
+    assertEquals(await blobs.open(hash, signal), undefined);
+    assertEquals(await blobs.removeUnless(hash, say(false), signal), false);
+    assertEquals(answers, [true, false]);
+  },
+
+  "keeps a blob when nobody can tell whether it is needed": async (blobs) => {
+    const { hash } = await keep(blobs, Uint8Array.of(1, 2, 3));
+    const failing = () =>
+      Promise.reject(new TesserasError("overloaded", "Cannot tell"));
+    await assertRejectsCode(
+      blobs.removeUnless(hash, failing, signal),
+      "overloaded",
+    );
+    assertEquals(await verify(blobs, hash, signal), "ok");
+  },
+
+  "keeps what is committed anew while the old is removed": async (blobs) => {
+    const content = Uint8Array.of(1, 2, 3);
+    const { hash } = await keep(blobs, content);
+    for (const needed of [false, true]) {
+      await blobs.removeUnless(hash, async () => {
+        await keep(blobs, content);
+        return needed;
+      }, signal);
+      assertEquals(await contentOf(blobs, hash), content);
+    }
+  },
+};
+
 const scratchClaims: Claims = {
   "takes large and small parts of a scratch file side by side": async (
     blobs,
@@ -236,7 +280,12 @@ const scratchClaims: Claims = {
 
 /** Registers the suite for one kind of blobs; `open` gives fresh empty ones. */
 export function blobsContract(name: string, open: () => Promise<Blobs>): void {
-  const claims = { ...writingClaims, ...readingClaims, ...scratchClaims };
+  const claims = {
+    ...writingClaims,
+    ...readingClaims,
+    ...asideClaims,
+    ...scratchClaims,
+  };
   for (const [claim, test] of Object.entries(claims)) {
     Deno.test(`${name}: ${claim}`, async () => {
       await using blobs = await open();

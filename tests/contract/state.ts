@@ -2,8 +2,10 @@
 import { hash, tesseraId, toHex } from "@tesseras/core";
 import type { State, TesseraRow } from "@tesseras/state";
 import { assertEquals, assertRejectsCode } from "@tesseras/testing";
+import { ledgerClaims, placementClaims, watchClaims } from "./state_care.ts";
 import { fragmentClaims, publicationClaims } from "./state_fragments.ts";
 import { pointerClaims, smallClaims } from "./state_overlay.ts";
+import { tombstoneClaims } from "./state_tombstones.ts";
 import { type Claims, hexes, Rows } from "./state_rows.ts";
 
 const { signal } = new AbortController();
@@ -121,13 +123,8 @@ const tesseraClaims: Claims = {
       const foreign = rows.fragment(held);
       await s.putFragment(own, signal);
       await s.putFragment(foreign, signal);
-      const { planHash, index } = own;
-      const holder = rows.node();
-      const record = rows.bytes(9);
-      await s.putPlacements(
-        [{ planHash, index, holder, record, ackedAtMs: 1 }],
-        signal,
-      );
+      const { planHash } = own;
+      await s.care.putPlacements([rows.placement({ planHash })], signal);
       await s.putPublication(
         { tesseraId: id, planHash, state: "publishing", updatedAtMs: 1 },
         signal,
@@ -136,7 +133,7 @@ const tesseraClaims: Claims = {
       assertEquals(hexes(released), hexes([own.blob, row.manifest]));
       assertEquals(await s.plansOf(id, signal), [held]);
       assertEquals(await s.fragmentsOf(id, signal), [foreign]);
-      assertEquals(await s.placements(planHash, signal), []);
+      assertEquals(await s.care.placements(planHash, signal), []);
       assertEquals(await s.publication(id, signal), undefined);
     },
 
@@ -168,6 +165,10 @@ export function stateContract(name: string, open: () => Promise<State>): void {
     ...publicationClaims,
     ...pointerClaims,
     ...smallClaims,
+    ...placementClaims,
+    ...watchClaims,
+    ...ledgerClaims,
+    ...tombstoneClaims,
   };
   for (const [claim, test] of Object.entries(claims)) {
     Deno.test(`${name}: ${claim}`, async () => {

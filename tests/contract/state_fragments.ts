@@ -1,6 +1,6 @@
-/** What every State must do with plans, fragments and where they went. */
+/** What every State must do with plans, fragments and publications. */
 import { toHex } from "@tesseras/core";
-import type { FragmentRow, Holding } from "@tesseras/state";
+import { type FragmentRow, type Holding, NOBODY } from "@tesseras/state";
 import { assertEquals, assertRejectsCode } from "@tesseras/testing";
 import { type Claims, hexes } from "./state_rows.ts";
 
@@ -26,7 +26,7 @@ export const fragmentClaims: Claims = {
     const plan = rows.plan();
     await s.putPlan(plan, signal);
     const subnet = "192.0.2.0/24";
-    const row = rows.fragment(plan, { index: 71, subnet });
+    const row = rows.fragment(plan, { index: 71, subnet, isRepair: true });
     assertEquals(await s.putFragment(row, signal), "stored");
     assertEquals(
       await s.putFragment({ ...row, bytes: 1, owner: undefined }, signal),
@@ -161,6 +161,59 @@ export const fragmentClaims: Claims = {
     assertEquals(await s.storedBytes(row.owner, signal), 150);
   },
 
+  "keeps a staged fragment for whoever brings it first, and charges them":
+    async (s, rows) => {
+      const tessera = rows.tessera();
+      await s.addTessera(tessera, [], signal);
+      const plan = rows.plan({ tesseraId: tessera.id });
+      const staged = rows.fragment(plan, { owner: undefined });
+      await s.putPlan(plan, signal);
+      await s.putFragment(staged, signal);
+      assertEquals(await s.storedBytes(undefined, signal), 0);
+      const brought = { ...staged, owner: rows.fragment(plan).owner };
+      assertEquals(await s.keepFragment(plan, staged, signal), "exists");
+      assertEquals(await s.keepFragment(plan, brought, signal), "stored");
+      assertEquals(await s.keepFragment(plan, brought, signal), "exists");
+      assertEquals(await s.fragment(plan.hash, staged.index, signal), brought);
+      assertEquals(await s.references(staged.blob, signal), 1);
+      assertEquals(
+        await s.storedBytes(brought.owner, signal),
+        brought.bytes + plan.bytes.length,
+      );
+      // It is no longer ours to throw away.
+      await s.removeTessera(tessera.id, signal);
+      assertEquals(await s.fragment(plan.hash, staged.index, signal), brought);
+    },
+
+  "keeps what nobody knows the owner of for whoever brings it": async (
+    s,
+    rows,
+  ) => {
+    const plan = rows.plan();
+    const found = rows.fragment(plan, { owner: NOBODY, subnet: undefined });
+    const brought = { ...found, owner: rows.fragment(plan).owner };
+    assertEquals(await s.keepFragment(plan, found, signal), "stored");
+    assertEquals((await s.holdings(undefined, 9, signal)).length, 1);
+    assertEquals(await s.keepFragment(plan, found, signal), "exists");
+    assertEquals(await s.keepFragment(plan, brought, signal), "stored");
+    assertEquals(await s.storedBytes(NOBODY, signal), 0);
+    assertEquals(await s.references(found.blob, signal), 1);
+    assertEquals(await s.plan(plan.hash, signal), plan);
+  },
+
+  "refers to a plan as long as it is kept": async (s, rows) => {
+    const plan = rows.plan();
+    assertEquals(await s.references(plan.hash, signal), 0);
+    for (const index of [0, 1]) {
+      await s.keepFragment(plan, rows.fragment(plan, { index }), signal);
+    }
+    assertEquals(await s.references(plan.hash, signal), 1);
+    await s.removeFragment(plan.hash, 0, signal);
+    assertEquals(await s.references(plan.hash, signal), 1);
+    await s.removeFragment(plan.hash, 1, signal);
+    assertEquals(await s.references(plan.hash, signal), 0);
+  },
+
   "releases a fragment's blob with its last reference, and its plan with its last fragment":
     async (s, rows) => {
       const plan = rows.plan();
@@ -189,26 +242,8 @@ export const fragmentClaims: Claims = {
   },
 };
 
-/** What is claimed about placements and publications. */
+/** What is claimed about publications. */
 export const publicationClaims: Claims = {
-  "gives back placements, the latest of a holder": async (s, rows) => {
-    const planHash = rows.hash();
-    const holder = rows.node();
-    const placed = (index: number, ackedAtMs: number) => ({
-      planHash,
-      index,
-      holder,
-      record: rows.bytes(40),
-      ackedAtMs,
-    });
-    const other = { ...placed(0, 1), planHash: rows.hash() };
-    const [late, zero] = [placed(2, 9), placed(0, 1)];
-    await s.putPlacements([placed(2, 1), zero, other], signal);
-    await s.putPlacements([late], signal);
-    await s.putPlacements([], signal);
-    assertEquals(await s.placements(planHash, signal), [zero, late]);
-  },
-
   "remembers how far a publication is": async (s, rows) => {
     const row = {
       tesseraId: rows.id(),

@@ -13,10 +13,12 @@ import type {
   FileRow,
   FragmentRow,
   PeerRow,
+  PlacementRow,
   PlanRow,
   PointerRow,
   State,
   TesseraRow,
+  TombstoneRow,
 } from "@tesseras/state";
 
 /** Rows with the fields a test does not care about filled in. */
@@ -82,6 +84,33 @@ export class Rows {
       owner: this.node(),
       subnet: undefined,
       storedAtMs: 5,
+      isRepair: false,
+      ...given,
+    };
+  }
+
+  placement(given: Partial<PlacementRow> = {}): PlacementRow {
+    return {
+      planHash: this.hash(),
+      index: 0,
+      holder: this.node(),
+      record: this.bytes(40),
+      bytes: 100,
+      ackedAtMs: 5,
+      lastSeenMs: 6,
+      lostAtMs: undefined,
+      ...given,
+    };
+  }
+
+  tombstone(given: Partial<TombstoneRow> = {}): TombstoneRow {
+    return {
+      tesseraId: this.id(),
+      creator: this.hash(),
+      bytes: this.bytes(70),
+      createdAtMs: 5,
+      expiresAtMs: 50,
+      isOurs: false,
       ...given,
     };
   }

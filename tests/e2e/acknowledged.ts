@@ -36,7 +36,7 @@ export async function assertAcknowledgedServed(
   let count = 0;
   for (const row of await state.plansOf(parseTesseraId(hash), signal)) {
     const plan = readPlan(row.bytes);
-    const placements = await state.placements(plan.hash, signal);
+    const placements = await state.care.placements(plan.hash, signal);
     await mapBounded(
       placements,
       PARALLEL,

@@ -25,7 +25,7 @@ export const ATTACKS_BEFORE_HELLO: readonly Attack[] = [
   { name: "packets that mean nothing", counter: undefined, run: garbage },
   {
     name: "a client of another protocol",
-    counter: "quic.bad_client",
+    counter: "quic.other_network",
     run: wrongAlpn,
   },
   {

@@ -15,6 +15,7 @@ import {
   parseJson,
   readControl,
 } from "../../lib/run/control_frames.ts";
+import * as careColumns from "../../lib/state/libsql_care_columns.ts";
 import * as columns from "../../lib/state/libsql_columns.ts";
 import type { FuzzTarget } from "./target.ts";
 
@@ -93,9 +94,14 @@ function rowTargets(): readonly FuzzTarget[] {
     readTessera: [hash, 1, 2, "A title", "public", 3, 4, 5, "created", hash],
     readFile: ["memories/a/media.jpg", hash, 77],
     readPlan: [hash, hash, new Uint8Array(9)],
-    readFragment: [hash, 3, hash, hash, 1000, id, 4, "192.0.2.0/24"],
+    readFragment: [hash, 3, hash, hash, 1000, id, 4, "192.0.2.0/24", 1],
     readHolding: [hash, hash],
-    readPlacement: [hash, 3, id, new Uint8Array(9), 5],
+    readPlacement: [hash, 3, id, hash, 1000, 5, 6, 7, 8, 9, 1, 0],
+    readAudit: [hash, 3, id, 5, "failed", "Leaf 3 is not of this fragment"],
+    readWatch: [hash, 5, "repairing", 6, 2, "2 of 24 fragments are lost"],
+    readLedger: [id, 1000, 2000, 1, 5],
+    readTombstone: [hash, hash, new Uint8Array(9), 5, 6, 1],
+    readCoverage: [hash, hash, id, new Uint8Array(9), 5, 6],
     readPublication: [hash, hash, "publishing", 6],
     readPointer: [hash, id, hash, id, id, 7, 8, "192.0.2.0/24"],
     readPeer: [id, new Uint8Array(9), 8],
@@ -107,7 +113,8 @@ function rowTargets(): readonly FuzzTarget[] {
     isExact: true,
     rewrite(bytes) {
       const row = asRow(decode(bytes, ROW_LIMITS));
-      columns[name as keyof typeof readers](row);
+      const read = { ...columns, ...careColumns };
+      read[name as keyof typeof readers](row);
       return bytes;
     },
   }));

@@ -7,6 +7,7 @@ import {
   printPublicKeyPem,
 } from "@tesseras/crypto";
 import {
+  checkTombstoneFresh,
   draftPlan,
   escapeText,
   parseManifest,
@@ -15,14 +16,20 @@ import {
   printTime,
   readExif,
   readPlan,
+  readTombstone,
   unescapeText,
 } from "@tesseras/tessera";
 import { sampleKeys } from "@tesseras/testing/tessera";
 import manifests from "@tesseras/vectors/manifests.json" with { type: "json" };
 import plans from "@tesseras/vectors/plans.json" with { type: "json" };
+import tombstones from "@tesseras/vectors/tombstones.json" with {
+  type: "json",
+};
 import { applySample } from "../vectors/tessera_samples.ts";
 import type { FuzzTarget } from "./target.ts";
 
+/** A day after the tombstone of the vectors was made. */
+const NOW_MS = 1_800_000_000_000 + 24 * 3_600_000;
 const GARDEN = new URL("../samples/family_sunday/garden.jpg", import.meta.url);
 
 /** The targets, with the vectors and a real photograph as corpus. */
@@ -64,6 +71,17 @@ function formatTargets(): readonly FuzzTarget[] {
         const plan = readPlan(bytes);
         draftPlan(plan); // the numbers that were read are those that coding would give
         return plan.bytes;
+      },
+    },
+    {
+      name: "tessera/readTombstone",
+      corpus: tombstones.valid.map(({ hex }) => Uint8Array.fromHex(hex)),
+      refuses: ["malformed", "refused"],
+      isExact: true,
+      rewrite: (bytes) => {
+        const tombstone = readTombstone(bytes);
+        checkTombstoneFresh(tombstone, NOW_MS);
+        return tombstone.bytes;
       },
     },
     {

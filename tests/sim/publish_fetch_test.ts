@@ -108,7 +108,7 @@ Deno.test("publishing again after a crash sends only what is missing", async () 
     )),
     "cancelled",
   );
-  const acked = (await home.state.placements(plan.hash, never)).length;
+  const acked = (await home.state.care.placements(plan.hash, never)).length;
   assertTrue(acked >= 5 && acked < 24, `${acked} acknowledged`);
   const report = await world.run(publishAt(home, plan));
   assertEquals([report.resumedCount, report.holders.size], [acked, 24]);

@@ -2,6 +2,7 @@
 import { assert, concat, fromUtf8, hash, tesseraId, toHex, utf8 } from "@tesseras/core";
 import { blake3, creatorKeysFromSeed } from "@tesseras/crypto";
 import {
+  creatorOf,
   draftPlan,
   indexTar,
   type Manifest,
@@ -11,6 +12,7 @@ import {
   printManifest,
   printTime,
   signPlan,
+  signTombstone,
 } from "@tesseras/tessera";
 import type { Json } from "./vector_file.ts";
 
@@ -188,8 +190,7 @@ function samplePlan(packBytes: number, count: number): Plan {
     { length: count === 1 ? 7 : count },
     (_, i) => blake3(Uint8Array.of(count === 1 ? 0 : i)),
   );
-  const id = tesseraId(hash(blake3(utf8("tessera"))));
-  return signPlan(draftPlan({ tesseraId: id, packBytes, fragments }), keys);
+  return signPlan(draftPlan({ tesseraId: sampleId(), packBytes, fragments }), keys);
 }
 
 function planVector(name: string, plan: Plan) {
@@ -207,6 +208,45 @@ function planVector(name: string, plan: Plan) {
       fragments: plan.fragments.map(toHex),
     },
   };
+}
+
+/** `tombstones.json` */
+export function tombstoneVectors(): TesseraVectors {
+  const tesseraId = sampleId();
+  const createdAtMs = 1_800_000_000_000;
+  const tombstone = signTombstone({ tesseraId, createdAtMs }, keys);
+  const replace = (name: string, at: number, hex: string): InvalidSample => ({ name, of: "a tombstone", at, hex });
+  const { length } = tombstone.bytes;
+  return {
+    about:
+      "Tombstones (docs/FORMAT.md, 11), signed by the creator of the 32-byte master seed `seed`, who signed the plans of plans.json, too. Invalid ones are malformed or, where only a signature can tell, forged; they are made as in manifests.json.",
+    valid: [{
+      name: "a tombstone",
+      seed: toHex(SEED),
+      creator: toHex(creatorOf(keys.publicKeys)),
+      hex: toHex(tombstone.bytes),
+      value: { tesseraId: toHex(tesseraId), createdAtMs },
+    }],
+    invalid: [
+      replace("another version", 19, "32"),
+      replace("a plan's first line", 8, toHex(utf8("PLAN v1\n"))),
+      replace("another tessera", 21, "00"),
+      replace("made a millisecond later", 60, "01"),
+      replace("made at no time", 53, "ffffffffffffffff"),
+      replace("made so late that it has no end", 53, "001fffffffffffff"),
+      replace("another Ed25519 signature", 61, "ffff"),
+      replace("an Ed25519 signature of zeros", 61, "00".repeat(64)),
+      replace("another ML-DSA-65 signature", 125, "ffff"),
+      replace("an ML-DSA-65 signature with another end", length - 1, "ff"),
+      replace("a byte more", length, "00"),
+      { name: "a byte less", of: "a tombstone", keep: length - 1, at: 0, hex: "54" },
+      { name: "nothing but its first line", of: "a tombstone", keep: 21, at: 0, hex: "54" },
+    ],
+  };
+}
+
+function sampleId() {
+  return tesseraId(hash(blake3(utf8("tessera"))));
 }
 
 /** `tars.json` */

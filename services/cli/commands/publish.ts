@@ -108,7 +108,7 @@ function linesOf(plan: Plan, report: JsonObject): readonly string[] {
       ? [
         `${
           counted(unplaced, "fragment has", "fragments have")
-        } no holder yet: run it again when more nodes are there`,
+        } no holder yet: the node keeps trying by itself for as long as it runs`,
       ]
       : []),
   ];

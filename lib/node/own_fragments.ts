@@ -1,0 +1,97 @@
+/** What we keep of a plan ourselves, and whether it is still what it was. */
+import { type Blobs, readAhead } from "@tesseras/blobs";
+import { codeOf, equal } from "@tesseras/core";
+import { Blake3 } from "@tesseras/crypto";
+import type { Keeping } from "@tesseras/preservation";
+import type { FragmentRow, State } from "@tesseras/state";
+import type { Plan } from "@tesseras/tessera";
+import type { NodeRecord } from "@tesseras/wire";
+import { askHolder } from "./ask_holder.ts";
+import type { Node } from "./node.ts";
+
+/** Our own fragments of one plan. */
+export type OwnFragments = {
+  readonly rotten: readonly FragmentRow[];
+  /** As those of any holder. */
+  keepings(self: NodeRecord, nowMs: number): readonly Keeping[];
+};
+
+/**
+ * What we vouch for of a plan. What we staged ourselves and nobody brought us to keep counts only beside such.
+ *
+ * @param scrub whether to read every byte; what does not hash is struck out by the role that keeps it
+ */
+export async function ownFragments(
+  { node, state, blobs }: {
+    readonly node: Node;
+    readonly state: State;
+    readonly blobs: Blobs;
+  },
+  plan: Plan,
+  scrub: boolean,
+  signal: AbortSignal,
+): Promise<OwnFragments> {
+  const rows = (await state.fragmentsOf(plan.tesseraId, signal))
+    .filter(({ planHash }) => equal(planHash, plan.hash));
+  const isHolder = rows.some(({ owner }) => owner !== undefined);
+  const vouched = isHolder ? rows : [];
+  const rotten: FragmentRow[] = [];
+  for (const row of scrub ? vouched : []) {
+    if (await isWhole(node, { blobs, row }, signal)) continue;
+    rotten.push(row);
+    await strikeOut(node, row, signal);
+  }
+  return {
+    rotten,
+    keepings: (self, atMs) =>
+      vouched.map((row) => ({
+        index: row.index,
+        holder: { id: self.id, subnet: self.subnet },
+        standing: rotten.includes(row)
+          ? { is: "lost", why: "corruptLocal", atMs }
+          : { is: "attested", atMs },
+      })),
+  };
+}
+
+async function isWhole(
+  node: Node,
+  { blobs, row }: { readonly blobs: Blobs; readonly row: FragmentRow },
+  signal: AbortSignal,
+): Promise<boolean> {
+  node.runtime.counters.add("care.scrubbed");
+  try {
+    await using reader = await blobs.open(row.blob, signal, "cold");
+    if (reader === undefined || reader.bytes !== row.bytes) return false;
+    const hasher = new Blake3();
+    const all = { offset: 0, length: row.bytes };
+    for await (const part of readAhead(reader, all, signal)) {
+      hasher.update(part);
+    }
+    return equal(hasher.digest(), row.blob);
+  } catch (error) {
+    if (codeOf(error) !== "corrupt") throw error;
+    return false;
+  }
+}
+
+/** Reads it as a peer would: the role that gives it out notices what is wrong, says so and signs for it no more. */
+async function strikeOut(
+  node: Node,
+  { planHash, index, bytes }: FragmentRow,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    const { bulk } = await askHolder(node, node.record(), {
+      type: "get_fragment",
+      plan: planHash,
+      index,
+      offset: 0,
+      length: bytes,
+    }, signal);
+    using reader = bulk;
+    while (await reader?.read(signal) !== undefined);
+  } catch (error) {
+    if (signal.aborted || codeOf(error) === undefined) throw error;
+  }
+}

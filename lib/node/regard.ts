@@ -1,0 +1,209 @@
+/**
+ * One look at a tessera: who keeps what of it by their own word and by proof, what that says about how it is, and all of it
+ * written down, so that the next look, after a restart too, knows since when somebody has been silent.
+ */
+import { equal, keyOf, keyOfTessera, mapBounded, toHex } from "@tesseras/core";
+import { ATTEST_PARALLEL } from "@tesseras/core/limits";
+import {
+  type Health,
+  judge,
+  type Keeping,
+  type Patience,
+  presenceOf,
+  turnPlace,
+} from "@tesseras/preservation";
+import type { Blobs } from "@tesseras/blobs";
+import type { FragmentRow, State } from "@tesseras/state";
+import type { Plan } from "@tesseras/tessera";
+import type { NodeRecord } from "@tesseras/wire";
+import { attest } from "./attest.ts";
+import { audit } from "./audit.ts";
+import { findNodes } from "./find.ts";
+import { type Asked, Holders, type Known } from "./holders.ts";
+import type { Node } from "./node.ts";
+import { findProviders } from "./providers.ts";
+import type { Provider } from "./pointers.ts";
+import { ownFragments } from "./own_fragments.ts";
+
+/** What a look works with. */
+export type RegardParts = {
+  readonly node: Node;
+  readonly state: State;
+  readonly blobs: Blobs;
+  readonly patience: Patience;
+  /** Peers of one subnet per tessera; `undefined` on a cluster of one machine. */
+  readonly subnetLimit: number | undefined;
+};
+
+/**
+ * How closely to look: `whole` finds holders, asks them all, audits each and reads our own fragments; `again` finds and asks;
+ * `silent` only asks those who have been silent.
+ */
+export type Depth = "whole" | "again" | "silent";
+
+/** What was seen. */
+export type Regard = {
+  readonly plan: Plan;
+  /** Unix milliseconds. */
+  readonly atMs: number;
+  readonly health: Health;
+  /** How many live holders come before us. */
+  readonly place: number;
+  /** Whether nobody at all was heard: then nothing was learnt, and nothing written down. */
+  readonly isCutOff: boolean;
+  /** The first of those who have been silent for a while that may still pass; `undefined` when nobody is. */
+  readonly silentSinceMs: number | undefined;
+  /** The signed words of all who gave one, ourselves left out. */
+  readonly providers: readonly Provider[];
+  /** One who is taken to keep it, for each fragment. */
+  readonly held: ReadonlyMap<number, NodeRecord>;
+  /** Everybody who is taken to keep something, each once. */
+  readonly live: readonly NodeRecord[];
+  /** Keys of holders that nothing more is given to: they owe a proof. */
+  readonly doubtful: ReadonlySet<string>;
+  /** Fragments of our own whose bytes are wrong or gone. They are struck out already. */
+  readonly rotten: readonly FragmentRow[];
+};
+
+/**
+ * Looks at a plan.
+ *
+ * @throws as the state; the signal's error. Whatever peers do is part of what is seen
+ */
+export async function regard(
+  parts: RegardParts,
+  plan: Plan,
+  depth: Depth,
+  signal: AbortSignal,
+): Promise<Regard> {
+  const { node, state, patience } = parts;
+  const { clock, counters } = node.runtime;
+  counters.add("care.looks");
+  const claims = depth === "silent" ? [] : await claimsOn(node, plan, signal);
+  const holders = await Holders.read({ node, state, plan, patience }, signal);
+  for (const claim of claims) holders.claimed(claim);
+  const own = await ownFragments(parts, plan, depth === "whole", signal);
+  const asked = await mapBounded(
+    holders.toAsk(depth === "silent"),
+    ATTEST_PARALLEL,
+    (known, laneSignal) => ask(node, plan, { known, depth }, laneSignal),
+    signal,
+  );
+  const isCutOff = asked.length > 0 &&
+    asked.every(({ word }) => word.answer === "silent") &&
+    await isAlone(node, plan, signal);
+  const atMs = clock.nowMs();
+  if (isCutOff) counters.add("care.cut_off");
+  else await holders.note(asked, atMs, signal);
+  const self = node.record();
+  const keepings = [...holders.keepings(), ...own.keepings(self, atMs)];
+  const health = judge(
+    { dataCount: plan.dataCount, parityCount: plan.parityCount, keepings },
+    atMs,
+    { patience, subnetLimit: parts.subnetLimit },
+  );
+  const live = health.live.flatMap(({ id }) =>
+    equal(id, node.id) ? self : holders.recordOf(id) ?? []
+  );
+  return {
+    plan,
+    atMs,
+    health,
+    place: placeOf(node, plan, live),
+    isCutOff,
+    silentSinceMs: holders.silentSinceMs(atMs),
+    providers: asked.flatMap(({ word, known }) =>
+      word.answer === "keeps"
+        ? [{ record: word.record, holder: known.record }]
+        : []
+    ),
+    held: heldOf(parts, { keepings, live, atMs }),
+    live,
+    doubtful: holders.doubtful(),
+    rotten: own.rotten,
+  };
+}
+
+function placeOf(
+  node: Node,
+  { tesseraId }: Plan,
+  live: readonly NodeRecord[],
+): number {
+  const ids = live.map(({ id }) => id);
+  return turnPlace(keyOfTessera(tesseraId), node.id, ids).place;
+}
+
+async function claimsOn(
+  node: Node,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<readonly Provider[]> {
+  const found = await findProviders(node, plan.tesseraId, signal);
+  return found.filter(({ record }) =>
+    equal(record.planHash, plan.hash) && !equal(record.holder, node.id)
+  );
+}
+
+/** A holder's word, and in a whole look, or of one that evaded before, its proof of one fragment. */
+async function ask(
+  node: Node,
+  plan: Plan,
+  { known, depth }: { readonly known: Known; readonly depth: Depth },
+  signal: AbortSignal,
+): Promise<Asked> {
+  const { record } = known;
+  const { hash, tesseraId } = plan;
+  const sequenceMin = known.claim?.record.sequence;
+  const asked = { hash, tesseraId, sequenceMin };
+  const word = await attest(node, record, asked, signal);
+  if (word.answer !== "keeps") return { known, word };
+  const named = word.indices.filter((index) => index < plan.fragments.length);
+  const doubtful = named.filter((index) => known.hasEvaded(index));
+  const among = depth === "whole" && doubtful.length === 0 ? named : doubtful;
+  const index = among[node.runtime.random.below(Math.max(1, among.length))];
+  if (index === undefined) return { known, word };
+  const result = await audit(node, record, plan, index, signal);
+  if (result.outcome === "failed") {
+    node.runtime.log.warn("care.audit_failed", {
+      tessera: toHex(plan.tesseraId),
+      index,
+      holder: toHex(record.id),
+      reason: result.detail,
+    });
+  }
+  return { known, word, audited: { index, result } };
+}
+
+/** Whether nobody of the network answers: then it is our own line that is silent. */
+async function isAlone(
+  node: Node,
+  plan: Plan,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const key = keyOfTessera(plan.tesseraId);
+  return (await findNodes(node, key, {}, signal)).closest.length === 0;
+}
+
+/** Who keeps each fragment: somebody who proved it rather than somebody who is silent. */
+function heldOf(
+  { patience }: RegardParts,
+  { keepings, live, atMs }: {
+    readonly keepings: readonly Keeping[];
+    readonly live: readonly NodeRecord[];
+    readonly atMs: number;
+  },
+): ReadonlyMap<number, NodeRecord> {
+  const graceMs = patience.calmGraceMs;
+  const records = new Map(live.map((record) => [keyOf(record.id), record]));
+  const held = new Map<number, NodeRecord>();
+  const proved = new Set<number>();
+  for (const { index, holder, standing } of keepings) {
+    const record = records.get(keyOf(holder.id));
+    if (record === undefined || proved.has(index)) continue;
+    const presence = presenceOf(standing, atMs, { graceMs, patience });
+    if (presence === "gone" || presence === "lost") continue;
+    held.set(index, record);
+    if (presence === "proved") proved.add(index);
+  }
+  return held;
+}
