@@ -7,7 +7,7 @@ import { fetchDirectoryPage } from "./directory_client.ts";
 import { dnsTexts } from "./dns_texts.ts";
 import { systemAddresses } from "./entries.ts";
 import { stayJoined } from "./joining.ts";
-import { type Mdns, openMdns } from "./mdns.ts";
+import type { Mdns } from "./mdns.ts";
 import { type Source, sourcesOf } from "./sources.ts";
 
 /** Whether a node has company. */
@@ -60,6 +60,8 @@ async function localNetwork(
 ): Promise<Mdns | undefined> {
   const { name, enable_mdns, mdns_interfaces: interfaces } = config.network;
   if (!enable_mdns) return undefined;
+  // Loaded by whoever uses it: a megabyte that a node without does not need.
+  const { openMdns } = await import("./mdns.ts");
   const { id, runtime } = node;
   const options = { id, network: name, listening, interfaces };
   return await openMdns(options, runtime, signal);

@@ -10,8 +10,8 @@ import { largeInThreads } from "@tesseras/erasure/pool";
 import type { State } from "@tesseras/state";
 import { openLibsqlState } from "@tesseras/state/libsql";
 
-/** Threads that code a large pack: more would wait for the disk. */
-const THREADS_MAX = 4;
+/** Threads that code a large pack: each holds a row of up to 18 MiB beside the two that are read and written. */
+const THREADS_MAX = 2;
 
 /** An open archive and the state below it. Dispose it. */
 export type OpenedArchive = AsyncDisposable & {
