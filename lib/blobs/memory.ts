@@ -18,6 +18,7 @@ import {
   checkExpected,
   type Scratch,
 } from "./blobs.ts";
+import { HeldReader } from "./held_reader.ts";
 
 /** What {@link MemoryBlobs} may be told. */
 export type MemoryBlobsOptions = {
@@ -58,7 +59,7 @@ export class MemoryBlobs implements Blobs {
   open(hash: Hash, signal: AbortSignal): Promise<BlobReader | undefined> {
     return step(signal, () => {
       const content = this.#blobs.get(keyOf(hash));
-      return content && new MemoryReader(hash, content);
+      return content && new HeldReader(hash, content);
     });
   }
 
@@ -230,32 +231,6 @@ class MemoryWriter implements BlobWriter {
     const grown = new Uint8Array(Math.max(bytes, 2 * this.#content.length));
     grown.set(this.#content.subarray(0, this.#bytes));
     this.#content = grown;
-  }
-}
-
-class MemoryReader implements BlobReader {
-  readonly hash: Hash;
-  readonly #content: Uint8Array;
-
-  constructor(hash: Hash, content: Uint8Array) {
-    this.hash = hash;
-    this.#content = content;
-  }
-
-  get bytes(): number {
-    return this.#content.length;
-  }
-
-  read(
-    offset: number,
-    into: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<number> {
-    return step(signal, () => copyRange(this.#content, offset, into));
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
   }
 }
 

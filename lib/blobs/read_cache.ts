@@ -1,17 +1,9 @@
 /** Small blobs in memory: manifests, plans and small fragments are read again and again. */
-import {
-  assert,
-  type Counters,
-  equal,
-  type Hash,
-  keyOf,
-  throwIfAborted,
-} from "@tesseras/core";
+import { assert, type Counters, equal, type Hash, keyOf } from "@tesseras/core";
 import { KIB, MIB } from "@tesseras/core/limits";
 import { blake3 } from "@tesseras/crypto";
 import {
   type Access,
-  assertRange,
   type BlobEntry,
   type BlobReader,
   type Blobs,
@@ -19,6 +11,7 @@ import {
   readAll,
   type Scratch,
 } from "./blobs.ts";
+import { HeldReader } from "./held_reader.ts";
 
 /** What a {@link ReadCache} may be told. */
 export type ReadCacheOptions = {
@@ -172,37 +165,5 @@ export class ReadCache implements Blobs {
     this.#heldBytes -= this.#held.get(key)?.length ?? 0;
     this.#held.delete(key);
     assert(this.#heldBytes >= 0, "what is dropped was held");
-  }
-}
-
-class HeldReader implements BlobReader {
-  readonly hash: Hash;
-  readonly #content: Uint8Array;
-
-  constructor(hash: Hash, content: Uint8Array) {
-    this.hash = hash;
-    this.#content = content;
-  }
-
-  get bytes(): number {
-    return this.#content.length;
-  }
-
-  read(
-    offset: number,
-    into: Uint8Array,
-    signal: AbortSignal,
-  ): Promise<number> {
-    return Promise.try(() => {
-      throwIfAborted(signal);
-      assertRange(offset, 0, Number.MAX_SAFE_INTEGER);
-      const part = this.#content.subarray(offset, offset + into.length);
-      into.set(part);
-      return part.length;
-    });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return Promise.resolve();
   }
 }

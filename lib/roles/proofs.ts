@@ -1,6 +1,6 @@
 /** What a holder says and shows when it is asked whether it still keeps a fragment. */
 import type { BlobReader, Blobs } from "@tesseras/blobs";
-import { codeOf, keyOf, TesserasError } from "@tesseras/core";
+import { codeOf, concat, keyOf, TesserasError } from "@tesseras/core";
 import { AUDIT_LEAF_BYTES } from "@tesseras/core/limits";
 import {
   type HashTree,
@@ -126,7 +126,7 @@ class Proofs {
       for (const leaf of leaves) {
         parts.push(...await proveLeaf({ row, tree, reader }, leaf, signal));
       }
-      return joined(parts);
+      return concat(parts);
     } catch (error) {
       if (codeOf(error) === "corrupt") await lost(row, "corrupt", signal);
       throw error;
@@ -171,18 +171,6 @@ async function proveLeaf(
     throw error;
   }
   return [octets, proof];
-}
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(
-    parts.reduce((sum, part) => sum + part.length, 0),
-  );
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function absent(index: number): TesserasError {
