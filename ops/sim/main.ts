@@ -93,7 +93,13 @@ async function play(asked: Wanted): Promise<boolean> {
   const beganMs = performance.now();
   const write = trace ? (line: string) => console.error(line) : undefined;
   using told = teller(scenario.name);
-  const outcome = await scenario.run({ nodes, seed, write, watch: told.watch });
+  const outcome = await scenario.run({
+    nodes,
+    seed,
+    write,
+    watch: told.watch,
+    tell: (sentence) => console.error(`${scenario.name}: ${sentence}`),
+  });
   const tookMs = performance.now() - beganMs;
   const cpu = process.cpuUsage();
   const report = {

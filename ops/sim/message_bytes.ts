@@ -12,6 +12,8 @@ export const DIAL_BYTES = 1_200 + 200;
 export const ACCEPT_BYTES = 1_200 + 1_000;
 /** Bytes of the challenge and its proof, beside the record in each. */
 export const CHALLENGE_BYTES = 120;
+/** Bytes of the packet that closes a connection, with its reason. */
+export const CLOSE_BYTES = 50;
 
 /** Knows the length of the frame of any message: that of the real encoding. */
 export class MessageBytes {

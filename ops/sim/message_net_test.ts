@@ -111,6 +111,23 @@ Deno.test("nothing passes a partition until it is mended", async () => {
   await city.run(ask(one, other));
 });
 
+Deno.test("whoever gives a session up across a partition cannot tell the other end", async () => {
+  await using city = new City({ seed: 7 });
+  const [one, other] = await pair(city);
+  await city.run(ask(one, other));
+  city.net.partition([one.host.address], [other.host.address]);
+  await assertRejectsCode(city.run(ask(one, other)), "timeout");
+  await city.clock.advance(1_000);
+  assertEquals([one, other].map(({ node }) => node.peers.sessions().length), [
+    0,
+    1,
+  ]);
+  // The end that was left asks into the void, and gives up as well.
+  city.net.heal();
+  await assertRejectsCode(city.run(ask(other, one)), "timeout");
+  assertEquals(other.node.peers.sessions(), []);
+});
+
 Deno.test("whoever asks too fast is told so", async () => {
   await using city = new City({ seed: 6 });
   const [one, other] = await pair(city);

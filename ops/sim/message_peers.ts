@@ -31,7 +31,12 @@ import {
   workOf,
 } from "@tesseras/net";
 import { errorAnswerOf, type NodeRecord, type Request } from "@tesseras/wire";
-import { ACCEPT_BYTES, CHALLENGE_BYTES, DIAL_BYTES } from "./message_bytes.ts";
+import {
+  ACCEPT_BYTES,
+  CHALLENGE_BYTES,
+  CLOSE_BYTES,
+  DIAL_BYTES,
+} from "./message_bytes.ts";
 import { awaitAnswer, gated, refusal, selfError } from "./message_answers.ts";
 import { begin, End, end, idleOf } from "./message_session.ts";
 import { type Host, seenAs } from "./host.ts";
@@ -139,7 +144,7 @@ export class MessagePeers implements PeerNet {
 
   [Symbol.asyncDispose](): Promise<void> {
     if (!this.#isDown) {
-      for (const one of [...this.#ends.values()]) this.#sayGoodbye(one);
+      for (const one of [...this.#ends.values()]) this.#close(one, "goodbye");
     }
     this.crash();
     return Promise.resolve();
@@ -173,7 +178,7 @@ export class MessagePeers implements PeerNet {
     return awaitAnswer({ clock, request, timeoutMs, send, ended }, signal);
   }
 
-  /** Sends a message over a session; a host that was restarted since knows nothing of it. */
+  /** Sends a message over a session; a host that was restarted or closed its end since knows nothing of it. */
   #post(
     over: End,
     message: Request | Reply["response"],
@@ -187,7 +192,8 @@ export class MessagePeers implements PeerNet {
       what: message.type,
       bytes: this.#net.lengths.of(message),
     }, (host) => {
-      if (host === other && !over.isClosed) deliver(host);
+      const isOpen = !over.isClosed && !over.other.isClosed;
+      if (host === other && isOpen) deliver(host);
     });
   }
 
@@ -365,19 +371,6 @@ export class MessagePeers implements PeerNet {
     }
   }
 
-  /** The packet that closes a connection says that it is for good. */
-  #sayGoodbye(one: End): void {
-    const { owner: peer } = one.other;
-    one.isClosed = true;
-    one.leave();
-    const goodbye = { from: this, to: peer.name, what: "goodbye", bytes: 50 };
-    this.#net.send(goodbye, (host) => {
-      if (host !== peer) return;
-      peer.#forget(one.other);
-      peer.#parts.onLeave(one.other.peer.id);
-    });
-  }
-
   #noteSilence(over: End, askedMs: number): void {
     if (over.heardMs > askedMs) return;
     over.silentSinceMs ??= askedMs;
@@ -385,9 +378,16 @@ export class MessagePeers implements PeerNet {
     if (over.busyCount === 0 && silentMs >= SILENCE_MAX_MS) this.#close(over);
   }
 
-  #close(one: End): void {
-    one.other.owner.#forget(one.other);
+  /** Sends the packet that closes a connection. The other end learns of it from that, or from silence. */
+  #close(one: End, what: "close" | "goodbye" = "close"): void {
+    const { owner: peer } = one.other;
     this.#forget(one);
+    const bytes = CLOSE_BYTES;
+    this.#net.send({ from: this, to: peer.name, what, bytes }, (host) => {
+      if (host !== peer) return;
+      peer.#forget(one.other);
+      if (what === "goodbye") peer.#parts.onLeave(one.other.peer.id);
+    });
   }
 
   #forget(one: End): void {

@@ -6,6 +6,8 @@ import type { City, CityOptions } from "./city.ts";
 /** How large, and which history. */
 export type Ask = Pick<CityOptions, "seed" | "write" | "watch"> & {
   readonly nodes: number;
+  /** Is told what a part of the story came to, where the whole takes hours. */
+  readonly tell?: (sentence: string) => void;
 };
 
 /** One thing that must hold. */

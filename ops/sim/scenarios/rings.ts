@@ -9,6 +9,7 @@ import {
   joined,
   type Outcome,
   outcomeOf,
+  rounded,
   type Scenario,
 } from "../scenario.ts";
 
@@ -137,6 +138,13 @@ async function siege(
   const { defended, undefended } = ASKERS_MAX;
   const askersMax = isDefended ? defended : undefended;
   const denied = await shareDenied(city, published!, askersMax);
+  ask.tell?.(
+    `${count} ground identities of ${nodes} ${
+      isLate ? "came late and " : ""
+    }denied ${rounded(denied)} of lookups with the defences ${
+      isDefended ? "on" : "off"
+    }`,
+  );
   return {
     denied,
     keeperCount: published!.keeperCount,
