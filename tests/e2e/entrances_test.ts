@@ -1,5 +1,6 @@
 // Ways into a network, with real processes and real name servers: about 30 s.
 import { assertEquals, assertTrue } from "@tesseras/testing";
+import { openDenokv } from "@tesseras/testing/denokv";
 import { dnsServers, type Zone } from "@tesseras/testing/dns";
 import { multicastWorks } from "@tesseras/testing/multicast";
 import { callControl, dataPaths } from "@tesseras/run";
@@ -125,6 +126,24 @@ Deno.test("a node whose seeds and name servers are gone comes back through the p
   );
 });
 
+async function pageOf({ program }: Running) {
+  const { address } = await program.event("directory.listening");
+  const url = `http://${address}/.well-known/tesseras`;
+  const page = await (await fetch(url)).json();
+  return { base: `http://${address}`, page };
+}
+
+/** Peers are noted, and pages chosen anew, every quarter of a minute; a caller may ask every other second. */
+async function pageOfPeers(seed: Running, count: number) {
+  let { page } = await pageOf(seed);
+  for (let tries = 0; tries < 60 && page.peers.length < count; tries++) {
+    await new Promise((wake) => setTimeout(wake, 3_000));
+    ({ page } = await pageOf(seed));
+  }
+  assertEquals(page.peers.length, count);
+  return page;
+}
+
 Deno.test("a bootstrap service tells a node about another over HTTP, and still does after kill -9", async () => {
   await using folder = await temporaryFolder();
   const served = { TESSERAS_BOOTSTRAP_DIRECTORY_ADDR: "127.0.0.1:0" };
@@ -132,19 +151,7 @@ Deno.test("a bootstrap service tells a node about another over HTTP, and still d
   const settings = { TESSERAS_BOOTSTRAP_HARDCODED: seed.entry };
   await using first = await start(NODE, `${folder.path}/first`, settings);
   await joinedThrough(first);
-  const pageOf = async ({ program }: Running) => {
-    const { address } = await program.event("directory.listening");
-    const url = `http://${address}/.well-known/tesseras`;
-    const page = await (await fetch(url)).json();
-    return { base: `http://${address}`, page };
-  };
-  // Peers are noted, and pages chosen anew, every quarter of a minute; this caller may ask every other second.
-  let { page } = await pageOf(seed);
-  for (let tries = 0; tries < 60 && page.peers.length < 2; tries++) {
-    await new Promise((wake) => setTimeout(wake, 3_000));
-    ({ page } = await pageOf(seed));
-  }
-  assertEquals(page.peers.length, 2);
+  const page = await pageOfPeers(seed, 2);
   assertEquals(page.observed, "127.0.0.1");
   seed.program.signal("SIGKILL");
   await seed.program.ended();
@@ -187,3 +194,28 @@ async function sourcesOf({ program }: Running): Promise<unknown[]> {
       .map(({ source }) => source)
   );
 }
+
+Deno.test("two bootstrap services that share a denokv server tell of each other's peers, and go on when it dies", async () => {
+  await using shared = await openDenokv();
+  if (shared === undefined) return;
+  await using folder = await temporaryFolder();
+  const served = {
+    TESSERAS_BOOTSTRAP_DIRECTORY_ADDR: "127.0.0.1:0",
+    TESSERAS_BOOTSTRAP_DIRECTORY_KV: shared.url,
+  };
+  await using east = await start(SEED, `${folder.path}/east`, served);
+  await using west = await start(SEED, `${folder.path}/west`, served);
+  await using node = await start(NODE, `${folder.path}/node`, {
+    TESSERAS_BOOTSTRAP_HARDCODED: east.entry,
+  });
+  await joinedThrough(node);
+  // The two never met: what the west tells of the node and of the east, it has from the server they share.
+  const page = await pageOfPeers(west, 3);
+  const ids = page.peers.map(({ id }: { readonly id: string }) => id);
+  assertTrue(ids.includes(node.entry.split("@")[0]));
+  await shared.kill();
+  await using late = await start(NODE, `${folder.path}/late`, {
+    TESSERAS_BOOTSTRAP_HARDCODED: west.entry,
+  });
+  await joinedThrough(late);
+});
