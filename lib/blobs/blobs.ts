@@ -38,7 +38,8 @@ export interface Blobs extends AsyncDisposable {
   remove(hash: Hash, signal: AbortSignal): Promise<boolean>;
   /**
    * Forgets a blob unless it is needed, which is asked when it can no longer be found. Whoever finds it after having said that
-   * they need it therefore keeps it, in whatever process they are.
+   * they need it therefore keeps it, in whatever process they are. Whoever looks for it in this process waits until that is known,
+   * so `isNeeded` must not look for it itself.
    *
    * @returns whether there was one that is forgotten now
    */

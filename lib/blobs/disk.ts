@@ -30,6 +30,7 @@ import { DiskFile } from "./disk_file.ts";
 import { clearSessions, DiskSession } from "./disk_session.ts";
 import { AsideFolders } from "./disk_aside.ts";
 import { FolderSync } from "./disk_folder_sync.ts";
+import { Leaving } from "./leaving.ts";
 import { WriteBehind } from "./write_behind.ts";
 
 /**
@@ -65,6 +66,7 @@ class DiskBlobs implements Blobs {
   readonly #files = new Semaphore(FILES_OPEN_MAX);
   readonly #names = new FolderSync();
   readonly #aside: AsideFolders;
+  readonly #leaving = new Leaving();
   /** Folders whose own name is durable: this one and its shards, at most 257. */
   readonly #durable = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
@@ -88,6 +90,7 @@ class DiskBlobs implements Blobs {
     signal: AbortSignal,
     access: Access = "hot",
   ): Promise<BlobReader | undefined> {
+    await this.#leaving.settled(hash);
     const place = await this.#files.enter(signal);
     const path = this.#pathOf(hash);
     const file = await ifPresent(
@@ -106,6 +109,7 @@ class DiskBlobs implements Blobs {
 
   async size(hash: Hash, signal: AbortSignal): Promise<number | undefined> {
     throwIfAborted(signal);
+    await this.#leaving.settled(hash);
     const path = this.#pathOf(hash);
     return (await ifPresent(`look at ${path}`, () => Deno.stat(path)))?.size;
   }
@@ -126,7 +130,10 @@ class DiskBlobs implements Blobs {
     signal: AbortSignal,
   ): Promise<boolean> {
     throwIfAborted(signal);
-    return await this.#aside.removeUnless(this.#pathOf(hash), isNeeded);
+    return await this.#leaving.take(
+      hash,
+      () => this.#aside.removeUnless(this.#pathOf(hash), isNeeded),
+    );
   }
 
   async quarantine(

@@ -28,7 +28,8 @@ export class FolderSync {
     if (mine !== undefined) this.#running.set(folder, mine);
     try {
       await attempt(`sync ${folder}`, async () => {
-        using handle = await Deno.open(folder);
+        // A name in it was made just now, so the folder is in memory and opening it waits for nothing.
+        using handle = Deno.openSync(folder);
         await handle.sync();
       });
     } finally {

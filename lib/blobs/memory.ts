@@ -19,6 +19,7 @@ import {
   type Scratch,
 } from "./blobs.ts";
 import { HeldReader } from "./held_reader.ts";
+import { Leaving } from "./leaving.ts";
 
 /** What {@link MemoryBlobs} may be told. */
 export type MemoryBlobsOptions = {
@@ -38,6 +39,7 @@ export class MemoryBlobs implements Blobs {
     readonly note: string;
   }[] = [];
   readonly #space: Space;
+  readonly #leaving = new Leaving();
 
   constructor(options: MemoryBlobsOptions = {}) {
     const { freeBytes } = { ...MEMORY_BLOBS_DEFAULTS, ...options };
@@ -56,15 +58,20 @@ export class MemoryBlobs implements Blobs {
     );
   }
 
-  open(hash: Hash, signal: AbortSignal): Promise<BlobReader | undefined> {
-    return step(signal, () => {
+  async open(
+    hash: Hash,
+    signal: AbortSignal,
+  ): Promise<BlobReader | undefined> {
+    await this.#leaving.settled(hash);
+    return await step(signal, () => {
       const content = this.#blobs.get(keyOf(hash));
       return content && new HeldReader(hash, content);
     });
   }
 
-  size(hash: Hash, signal: AbortSignal): Promise<number | undefined> {
-    return step(signal, () => this.#blobs.get(keyOf(hash))?.length);
+  async size(hash: Hash, signal: AbortSignal): Promise<number | undefined> {
+    await this.#leaving.settled(hash);
+    return await step(signal, () => this.#blobs.get(keyOf(hash))?.length);
   }
 
   remove(hash: Hash, signal: AbortSignal): Promise<boolean> {
@@ -75,7 +82,18 @@ export class MemoryBlobs implements Blobs {
     });
   }
 
-  async removeUnless(
+  removeUnless(
+    hash: Hash,
+    isNeeded: () => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    return this.#leaving.take(
+      hash,
+      () => this.#removeUnless(hash, isNeeded, signal),
+    );
+  }
+
+  async #removeUnless(
     hash: Hash,
     isNeeded: () => Promise<boolean>,
     signal: AbortSignal,
@@ -138,6 +156,16 @@ export class MemoryBlobs implements Blobs {
     assertRange(offset, 1, content.length);
     // Readers that are open share the medium, so they see it too.
     content[offset]! ^= 1;
+  }
+
+  /** Cuts a kept blob off, as a file system does that lost the end of a file. */
+  truncate(hash: Hash, bytes: number): void {
+    const key = keyOf(hash);
+    const content = this.#blobs.get(key);
+    assert(content !== undefined, "only a blob that is there can be cut off");
+    assertRange(0, bytes, content.length);
+    this.#space.give(content.length - bytes);
+    this.#blobs.set(key, content.slice(0, bytes));
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -14,6 +14,7 @@ import type {
   TombstoneRow,
   WatchRow,
 } from "./care_rows.ts";
+import type { FragmentKey, FragmentRow } from "./rows.ts";
 
 /** As `State`, whose part it is: each method is one transaction, and throws the same. */
 export interface Care {
@@ -61,6 +62,21 @@ export interface Care {
     signal: AbortSignal,
   ): Promise<readonly WatchRow[]>;
 
+  /**
+   * Removes a fragment whose bytes are bad or gone, and remembers it with its plan until it is kept again; what is not
+   * there is passed over. Its blob is left alone.
+   */
+  strikeOut(key: FragmentKey, atMs: number, signal: AbortSignal): Promise<void>;
+  /** What was struck out of a plan and is not kept again, by index. */
+  struck(planHash: Hash, signal: AbortSignal): Promise<readonly FragmentRow[]>;
+  /** Forgets that something was struck out, and plans that nothing needs any more. */
+  removeStruck(
+    keys: readonly FragmentKey[],
+    signal: AbortSignal,
+  ): Promise<void>;
+  /** Forgets what was struck out before a time, and plans that nothing needs any more; returns how many fragments. */
+  expireStruck(beforeMs: number, signal: AbortSignal): Promise<number>;
+
   /** The account of a peer, `undefined` when neither keeps anything and nothing is noted. */
   ledger(peer: NodeId, signal: AbortSignal): Promise<LedgerRow | undefined>;
   /** At most `limit` accounts, who owes us most first: what we keep less what they keep, then by peer. */
@@ -80,8 +96,8 @@ export interface Care {
     signal: AbortSignal,
   ): Promise<void>;
   /**
-   * Remembers a tombstone and, with it, removes every fragment of these plans that is kept for others, and plans that
-   * nothing needs any more.
+   * Remembers a tombstone and, with it, removes every fragment of these plans that is kept for others or was struck out,
+   * and plans that nothing needs any more.
    */
   forget(
     row: TombstoneRow,

@@ -63,6 +63,7 @@ const placement = fc.record({
   lastSeenMs: atMs,
   lostAtMs: fc.constantFrom(undefined, undefined, undefined, 3, 6),
   silence,
+  provedSinceMs: atMs,
 }, {
   requiredKeys: [
     "planHash",
@@ -104,6 +105,9 @@ function keptEvents(): Events {
     fc.tuple(plan, index).map(([plan, index]) => (state) =>
       state.removeFragment(plan, index, signal)
     ),
+    fc.tuple(plan, index, atMs).map(([planHash, index, ms]) => ({ care }) =>
+      care.strikeOut({ planHash, index }, ms, signal)
+    ),
     plan.map((hash) => (state) => state.putPlan(planRow(hash), signal)),
     plan.map((planHash) => (state) =>
       state.putPublication({
@@ -133,6 +137,7 @@ function careEvents(): Events {
     sinceMs: atMs,
     attempts: amount,
     detail: fc.constant(""),
+    watchedSinceMs: atMs,
   });
   const mark = fc.oneof(
     fc.record({ planHash: plan, index, holder: peer, seenAtMs: atMs }),
@@ -174,6 +179,10 @@ function endings(): Events {
       .map(([row, plans]) => ({ care }) => care.forget(row, plans, signal)),
     placement.map((row) => ({ care }) => care.removePlacements([row], signal)),
     atMs.map((ms) => ({ care }) => care.expirePlacements(ms, signal)),
+    atMs.map((ms) => ({ care }) => care.expireStruck(ms, signal)),
+    fc.tuple(plan, index).map(([planHash, index]) => ({ care }) =>
+      care.removeStruck([{ planHash, index }], signal)
+    ),
     atMs.map((ms) => ({ care }) => care.expireTombstones(ms, signal)),
   ];
 }
@@ -186,6 +195,7 @@ async function memoryOf(state: State) {
     placements: await care.placements(plan, signal),
     audits: await care.audits(plan, signal),
     watch: await care.watch(plan, signal),
+    struck: await care.struck(plan, signal),
   });
   const ofPeer = async (holder: NodeId) => ({
     ledger: await care.ledger(holder, signal),

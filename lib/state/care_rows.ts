@@ -22,11 +22,11 @@ export type Silence = {
   readonly evasionCount: number;
 };
 
-/** A fragment that a holder acknowledged: of a tessera of ours, or of one that we help to keep. */
+/** A fragment that a holder keeps, or says it keeps: of a tessera of ours, or of one that we help to keep. */
 export type PlacementRow = PlacementKey & {
   /** The holder's signed node record. */
   readonly record: Uint8Array;
-  /** Bytes of the fragment. */
+  /** Bytes of the fragment, 0 while there is only somebody's word: an account is not credited for that. */
   readonly bytes: number;
   /** When it said that the fragment is kept. */
   readonly ackedAtMs: number;
@@ -36,6 +36,8 @@ export type PlacementRow = PlacementKey & {
   readonly lostAtMs: number | undefined;
   /** Absent while it answers. Being seen, or marked lost, ends it. */
   readonly silence?: Silence;
+  /** Since when it has answered without a gap, the first time with bytes; absent while there is only somebody's word. */
+  readonly provedSinceMs?: number;
 };
 
 /** What was found out about a placement: that the fragment is still kept, that it is lost, or that nobody proves it. */
@@ -56,8 +58,13 @@ export type PlacedPage = {
   readonly holder?: NodeId;
 };
 
-/** How an audit ended: `failed` is a wrong proof or an admission, `unanswered` may only be a bad line. */
-export const AUDIT_OUTCOMES = ["passed", "failed", "unanswered"] as const;
+/** How an audit ended: `failed` is a wrong proof, `admitted` the holder's own word that it has it no more, `unanswered` may only be a bad line. */
+export const AUDIT_OUTCOMES = [
+  "passed",
+  "failed",
+  "admitted",
+  "unanswered",
+] as const;
 /** One of {@link AUDIT_OUTCOMES}. */
 export type AuditOutcome = typeof AUDIT_OUTCOMES[number];
 
@@ -96,6 +103,8 @@ export type WatchRow = {
   readonly attempts: number;
   /** One sentence for a person, at most {@link DETAIL_BYTES_MAX} bytes; empty when there is nothing to say. */
   readonly detail: string;
+  /** Since when we look after the plan; absent where that was never written down. */
+  readonly watchedSinceMs?: number;
 };
 
 /**
@@ -164,6 +173,9 @@ export function checkPlacement(row: PlacementRow): void {
   checkWhole(row.lastSeenMs, "time last seen");
   if (row.lostAtMs !== undefined) checkWhole(row.lostAtMs, "time of loss");
   if (row.silence !== undefined) checkSilence(row.silence);
+  if (row.provedSinceMs !== undefined) {
+    checkWhole(row.provedSinceMs, "time of the proof");
+  }
 }
 
 /** As {@link checkPlacement}. */
@@ -190,6 +202,9 @@ export function checkWatch(row: WatchRow): void {
   checkWhole(row.dueAtMs, "time due");
   checkWhole(row.sinceMs, "time of change");
   checkWhole(row.attempts, "count of attempts");
+  if (row.watchedSinceMs !== undefined) {
+    checkWhole(row.watchedSinceMs, "time since when it is watched");
+  }
   checkDetail(row.detail);
 }
 

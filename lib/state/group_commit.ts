@@ -21,6 +21,10 @@ const COMMON: readonly (ErrorCode | undefined)[] = [
   "overloaded",
   "unusable",
   "cancelled",
+  // Of a server: what became of the group is not known, or it goes the same way again.
+  "timeout",
+  "unreachable",
+  "inUse",
 ];
 
 type Write = {

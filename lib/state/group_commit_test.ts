@@ -1,5 +1,5 @@
 /** Writes that share transactions, over a real database. */
-import { TesserasError } from "@tesseras/core";
+import { type ErrorCode, TesserasError } from "@tesseras/core";
 import { assertEquals, assertRejectsCode } from "@tesseras/testing";
 import { join } from "node:path";
 import { GroupCommit } from "./group_commit.ts";
@@ -30,7 +30,7 @@ async function opened() {
       await Deno.remove(folder, { recursive: true });
     },
   };
-  const fail = (code: "overloaded" | "diskFull"): void => {
+  const fail = (code: ErrorCode): void => {
     failure = new TesserasError(code, "Cannot write");
   };
   return { database: new GroupCommit(counting), sizes, fail };
@@ -97,6 +97,23 @@ Deno.test("a locked database is told to the whole group at once, a full disk to 
   await second;
   assertEquals(sizes, [2, 6, 2, 4, 2, 2]);
   assertEquals(await names(database), ["a", "b", "first", "second"]);
+});
+
+Deno.test("a group of which nobody knows what became is tried again by nobody", async () => {
+  const { database, sizes, fail } = await opened();
+  await using _database = database;
+  for (const code of ["timeout", "unreachable", "inUse"] as const) {
+    const first = database.write(remember(code), never);
+    fail(code);
+    await Promise.all(
+      ["a", "b"].map((name) =>
+        assertRejectsCode(database.write(remember(name), never), code)
+      ),
+    );
+    await first;
+  }
+  assertEquals(sizes, [2, 4, 2, 4, 2, 4]);
+  assertEquals(await names(database), ["inUse", "timeout", "unreachable"]);
 });
 
 Deno.test("who stops waiting before their turn writes nothing, and closing waits for the rest", async () => {

@@ -1,10 +1,11 @@
 /** How fast the state answers, beside bare statements on the same database, and how soon it is there. */
-import { createClient, type InStatement } from "@libsql/client/sqlite3";
 import { report } from "@tesseras/bench";
 import { Rows } from "@tesseras/testing/state_rows";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { openLibsqlState } from "./libsql.ts";
+import { LibsqlConnection } from "./libsql_connection.ts";
+import type { Statement } from "./sql.ts";
 import type { State } from "./state.ts";
 
 const { signal } = new AbortController();
@@ -33,7 +34,7 @@ async function bestMsOf(
 
 async function benchReads(
   { state, where }: Subject,
-  bare: (statement: InStatement) => Promise<unknown>,
+  bare: (statement: Statement) => unknown,
 ): Promise<void> {
   const rows = new Rows(1);
   const ids = Array.from({ length: TESSERA_COUNT }, () => rows.id());
@@ -46,7 +47,9 @@ async function benchReads(
     });
   const reads = await each((id) => state.tessera(id, signal));
   const bareReads = await each((id) =>
-    bare({ sql: "SELECT * FROM tessera WHERE id = ?", args: [id] })
+    Promise.resolve(
+      bare({ sql: "SELECT * FROM tessera WHERE id = ?", args: [id] }),
+    )
   );
   report(
     {
@@ -59,7 +62,11 @@ async function benchReads(
   const listing = await bestMsOf(5, () => state.tesseras(signal));
   const bareListing = await bestMsOf(
     5,
-    () => bare("SELECT * FROM tessera ORDER BY added_at_ms DESC, id"),
+    () =>
+      Promise.resolve(bare({
+        sql: "SELECT * FROM tessera ORDER BY added_at_ms DESC, id",
+        args: [],
+      })),
   );
   report(
     { name: `state ${where}, listing 1,000 tesseras`, value: listing },
@@ -70,7 +77,7 @@ async function benchReads(
 
 async function benchPointers(
   { state, where }: Subject,
-  bare: (statements: InStatement[]) => Promise<unknown>,
+  bare: (statements: readonly Statement[]) => unknown,
 ): Promise<void> {
   const rows = new Rows(2);
   const calls = Array.from(
@@ -83,7 +90,7 @@ async function benchPointers(
   const others = new Rows(3);
   const statements = calls.map((call) =>
     call.map((row) => ({
-      sql: "INSERT INTO pointer VALUES (?, ?, ?, ?, ?, 1, 1)",
+      sql: "INSERT INTO pointer VALUES (?, ?, ?, ?, ?, 1, 1, NULL)",
       args: [
         others.id(),
         row.holder,
@@ -130,12 +137,16 @@ try {
   for (const worker of [false, true]) {
     const where = worker ? "in a thread" : "in process";
     await using state = await openLibsqlState({ url, worker }, signal);
-    const client = createClient({ url, intMode: "bigint" });
+    const bare = new LibsqlConnection(fileURLToPath(url), 5_000);
     const subject = { state, where };
-    await benchReads(subject, (statement) => client.execute(statement));
-    await benchPointers(subject, (list) => client.batch(list, "write"));
-    await client.batch(["DELETE FROM tessera", "DELETE FROM pointer"], "write");
-    client.close();
+    await benchReads(subject, (statement) => bare.run(statement));
+    await benchPointers(
+      subject,
+      (list) => bare.transaction(() => list.forEach((one) => bare.run(one))),
+    );
+    bare.runOnce("DELETE FROM tessera");
+    bare.runOnce("DELETE FROM pointer");
+    bare.close();
   }
   await benchStart(url);
 } finally {

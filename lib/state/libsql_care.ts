@@ -30,9 +30,10 @@ import {
   readWatch,
 } from "./libsql_care_columns.ts";
 import * as care from "./libsql_care_statements.ts";
-import { bytesAt, numberAt } from "./libsql_columns.ts";
+import * as struck from "./libsql_struck_statements.ts";
+import { bytesAt, numberAt, readFragment } from "./libsql_columns.ts";
 import type { Queries } from "./libsql_queries.ts";
-import { checkWhole } from "./rows.ts";
+import { checkWhole, type FragmentKey, type FragmentRow } from "./rows.ts";
 import type { SqlResults, SqlRow } from "./sql.ts";
 
 /** The care of one database. */
@@ -112,6 +113,31 @@ export class LibsqlCare implements Care {
     signal: AbortSignal,
   ): Promise<readonly WatchRow[]> {
     return this.#queries.all(readWatch, care.dueWatches(atMs, limit), signal);
+  }
+
+  async strikeOut(
+    key: FragmentKey,
+    atMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    checkWhole(atMs, "time of the loss");
+    await this.#queries.write(struck.strikeOut(key, atMs), signal);
+  }
+
+  struck(planHash: Hash, signal: AbortSignal): Promise<readonly FragmentRow[]> {
+    return this.#queries.all(readFragment, struck.struck(planHash), signal);
+  }
+
+  async removeStruck(
+    keys: readonly FragmentKey[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    await this.#queries.write(struck.removeStruck(keys), signal);
+  }
+
+  async expireStruck(beforeMs: number, signal: AbortSignal): Promise<number> {
+    const expire = struck.expireStruck(beforeMs);
+    return lastNumber(await this.#queries.write(expire, signal));
   }
 
   ledger(peer: NodeId, signal: AbortSignal): Promise<LedgerRow | undefined> {

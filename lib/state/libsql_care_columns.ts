@@ -22,7 +22,7 @@ import type { SqlRow } from "./sql.ts";
 
 /** What {@link readPlacement} takes, in its order. */
 export const PLACEMENT_COLUMNS =
-  "plan_hash, fragment_index, holder, record, bytes, acked_at_ms, last_seen_ms, lost_at_ms, silent_since_ms, tried_at_ms, try_count, evasion_count";
+  "plan_hash, fragment_index, holder, record, bytes, acked_at_ms, last_seen_ms, lost_at_ms, silent_since_ms, tried_at_ms, try_count, evasion_count, proved_since_ms";
 
 /** The row of those columns. @throws `corrupt` when one holds something else */
 export function readPlacement(row: SqlRow): PlacementRow {
@@ -36,6 +36,7 @@ export function readPlacement(row: SqlRow): PlacementRow {
     lastSeenMs: numberAt(row, 6),
     lostAtMs: optionalNumberAt(row, 7),
     ...readSilence(row, 8),
+    ...readOptional(row, 12, "provedSinceMs"),
   };
 }
 
@@ -51,6 +52,17 @@ function readSilence(row: SqlRow, at: number): Pick<PlacementRow, "silence"> {
       evasionCount: numberAt(row, at + 3),
     },
   };
+}
+
+/** A number under its name, or nothing where the column is empty. */
+function readOptional<N extends string>(
+  row: SqlRow,
+  at: number,
+  name: N,
+): { readonly [name in N]?: number } {
+  const value = optionalNumberAt(row, at);
+  if (value === undefined) return {};
+  return { [name]: value } as { readonly [name in N]: number };
 }
 
 /** What {@link readAudit} takes, in its order. */
@@ -71,7 +83,7 @@ export function readAudit(row: SqlRow): AuditRow {
 
 /** What {@link readWatch} takes, in its order. */
 export const WATCH_COLUMNS =
-  "plan_hash, due_at_ms, state, since_ms, attempts, detail";
+  "plan_hash, due_at_ms, state, since_ms, attempts, detail, watched_since_ms";
 
 /** The row of those columns. @throws `corrupt` when one holds something else */
 export function readWatch(row: SqlRow): WatchRow {
@@ -82,6 +94,7 @@ export function readWatch(row: SqlRow): WatchRow {
     sinceMs: numberAt(row, 3),
     attempts: numberAt(row, 4),
     detail: textAt(row, 5),
+    ...readOptional(row, 6, "watchedSinceMs"),
   };
 }
 

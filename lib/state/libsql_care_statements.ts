@@ -36,13 +36,13 @@ export function putPlacements(rows: readonly PlacementRow[]): Statements {
     `INSERT INTO placement (${PLACEMENT_COLUMNS})
     SELECT unhex(value ->> 0), value ->> 1, unhex(value ->> 2), unhex(value ->> 3),
       value ->> 4, value ->> 5, value ->> 6, value ->> 7,
-      value ->> 8, value ->> 9, value ->> 10, value ->> 11
+      value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12
     FROM json_each(?) WHERE true
     ON CONFLICT DO UPDATE SET record = excluded.record, bytes = excluded.bytes,
       acked_at_ms = excluded.acked_at_ms, last_seen_ms = excluded.last_seen_ms,
       lost_at_ms = excluded.lost_at_ms, silent_since_ms = excluded.silent_since_ms,
       tried_at_ms = excluded.tried_at_ms, try_count = excluded.try_count,
-      evasion_count = excluded.evasion_count`,
+      evasion_count = excluded.evasion_count, proved_since_ms = excluded.proved_since_ms`,
     rows.map((row) => [
       row.planHash,
       row.index,
@@ -53,6 +53,7 @@ export function putPlacements(rows: readonly PlacementRow[]): Statements {
       row.lastSeenMs,
       row.lostAtMs,
       ...silenceOf(row.silence),
+      row.provedSinceMs,
     ]),
   );
 }
@@ -180,15 +181,17 @@ export function putWatch(row: WatchRow): Statements {
   return [
     statement(
       `INSERT INTO watch (${WATCH_COLUMNS})
-      SELECT hash, ?2, ?3, ?4, ?5, ?6 FROM plan WHERE hash = ?1
+      SELECT hash, ?2, ?3, ?4, ?5, ?6, ?7 FROM plan WHERE hash = ?1
       ON CONFLICT DO UPDATE SET due_at_ms = excluded.due_at_ms, state = excluded.state,
-        since_ms = excluded.since_ms, attempts = excluded.attempts, detail = excluded.detail`,
+        since_ms = excluded.since_ms, attempts = excluded.attempts, detail = excluded.detail,
+        watched_since_ms = excluded.watched_since_ms`,
       row.planHash,
       row.dueAtMs,
       row.state,
       row.sinceMs,
       row.attempts,
       row.detail,
+      row.watchedSinceMs,
     ),
   ];
 }
@@ -295,6 +298,10 @@ export function forget(
     ),
     statement(`DELETE FROM fragment WHERE ${isOfThem}`, list),
     statement("SELECT changes()"),
+    statement(
+      "DELETE FROM struck WHERE plan_hash IN (SELECT unhex(value ->> 0) FROM json_each(?1))",
+      list,
+    ),
     statement(
       `DELETE FROM plan
       WHERE hash IN (SELECT unhex(value ->> 0) FROM json_each(?1)) AND ${PLAN_IS_IDLE}`,

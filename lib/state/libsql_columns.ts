@@ -16,7 +16,7 @@ import {
   VISIBILITIES,
 } from "./rows.ts";
 
-/** Rows handed to one statement as a JSON list: statements are prepared at every call, so fewer are faster. */
+/** Rows handed to one statement as a JSON list: a statement for each would cost several calls into SQLite. */
 const LIST_ROWS_MAX = 500;
 
 /** A statement and what is bound to it: numbers as integers, `undefined` as NULL. */

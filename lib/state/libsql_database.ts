@@ -1,30 +1,30 @@
 /** One libSQL file and the statements it runs: opened with our settings, migrated, its errors told in our codes. */
 import {
-  type Client,
-  createClient,
-  type InArgs,
-  LibsqlError,
-  type ResultSet,
-} from "@libsql/client/sqlite3";
-import {
+  codeOf,
   type ErrorCode,
   messageOf,
   TesserasError,
   throwIfAborted,
 } from "@tesseras/core";
 import { dirname } from "node:path";
-import { pathToFileURL } from "node:url";
-import type {
-  Database,
-  SqlResults,
-  SqlRow,
-  SqlValue,
-  Statement,
-} from "./sql.ts";
+import { LibsqlConnection, rawCodeOf } from "./libsql_connection.ts";
 import { MIGRATIONS } from "./libsql_schema.ts";
+import type { Database, SqlResults, SqlRow, Statement } from "./sql.ts";
 
 /** How long a statement waits for another process to let go of the database. */
 const BUSY_TIMEOUT_MS = 5_000;
+/** Why SQLite refuses (https://www.sqlite.org/rescode.html, primary result codes). */
+const SQLITE = {
+  PERM: 3,
+  BUSY: 5,
+  LOCKED: 6,
+  READONLY: 8,
+  IOERR: 10,
+  CORRUPT: 11,
+  FULL: 13,
+  CANTOPEN: 14,
+  NOTADB: 26,
+};
 /** Pauses between attempts to switch to write-ahead logging, which does not wait by itself. */
 const SWITCH_PAUSE_MS = 50;
 
@@ -52,77 +52,69 @@ export async function openDatabase(
 
 function open(path: string): LocalDatabase {
   try {
-    return new LocalDatabase(
-      path,
-      createClient({
-        url: pathToFileURL(path).href,
-        // Settings belong to a connection: with one there is none that lacks them.
-        concurrency: 1,
-        intMode: "bigint",
-        timeout: BUSY_TIMEOUT_MS,
-      }),
-    );
+    return new LocalDatabase(path, new LibsqlConnection(path, BUSY_TIMEOUT_MS));
   } catch (error) {
     throw toTesserasError(error, path);
   }
 }
 
+/** Nothing in here waits but for the disk, so statements run in the order in which they were asked for. */
 class LocalDatabase implements Database {
   readonly #path: string;
-  readonly #client: Client;
-  /** One statement after the other, and closing after the last. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #connection: LibsqlConnection;
+  #isClosed = false;
 
-  constructor(path: string, client: Client) {
+  constructor(path: string, connection: LibsqlConnection) {
     this.#path = path;
-    this.#client = client;
+    this.#connection = connection;
   }
 
   write(
     statements: readonly Statement[],
     signal: AbortSignal,
   ): Promise<SqlResults> {
-    return this.#run(signal, async () => {
-      // "write" takes the lock at once; a transaction that reads first and then
-      // finds another writer in its way could only fail.
-      const results = await this.#client.batch(
-        statements.map(({ sql, args }) => ({ sql, args: [...args] })),
-        "write",
-      );
-      return results.map(rowsOf);
-    });
+    return this.#run(
+      signal,
+      () => this.#connection.transaction(() => this.#rowsOf(statements)),
+    );
   }
 
   read(statement: Statement, signal: AbortSignal): Promise<readonly SqlRow[]> {
-    return this.#run(signal, async () => {
-      const args: InArgs = [...statement.args];
-      return rowsOf(await this.#client.execute({ sql: statement.sql, args }));
-    });
+    return this.#run(signal, () => this.#connection.run(statement));
   }
 
   /** Applies settings and migrations. */
   async prepare(signal: AbortSignal): Promise<void> {
-    await this.#run(signal, () => this.#switchToWal(signal));
-    // An acknowledged write is on the disk, and a row cannot outlive what it refers to.
-    await this.#run(signal, () =>
-      this.#client.executeMultiple(
-        "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON",
-      ));
-    await this.#run(signal, () => this.#migrate());
+    await this.#switchToWal(signal);
+    await this.#run(signal, () => {
+      // An acknowledged write is on the disk, and a row cannot outlive what it refers to.
+      this.#connection.runOnce("PRAGMA synchronous = FULL");
+      this.#connection.runOnce("PRAGMA foreign_keys = ON");
+      this.#migrate();
+    });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#last;
-    this.#client.close();
+  [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isClosed) this.#connection.close();
+    this.#isClosed = true;
+    return Promise.resolve();
   }
 
-  async #run<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  #rowsOf(statements: readonly Statement[]): SqlResults {
+    return statements.map((one) => this.#connection.run(one));
+  }
+
+  // deno-lint-ignore require-await -- what it throws is a rejection
+  async #run<T>(signal: AbortSignal, work: () => T): Promise<T> {
     throwIfAborted(signal);
-    const turn = this.#last.then(work);
-    // Who asked is told of a failure; who comes next has nothing to do with it.
-    this.#last = turn.catch(() => {});
+    if (this.#isClosed) {
+      throw new TesserasError(
+        "cancelled",
+        `Cannot use ${this.#path}: it is closed`,
+      );
+    }
     try {
-      return await turn;
+      return work();
     } catch (error) {
       throw toTesserasError(error, this.#path);
     }
@@ -131,59 +123,39 @@ class LocalDatabase implements Database {
   /** Write-ahead logging lets others read while one writes. The file keeps the setting. */
   async #switchToWal(signal: AbortSignal): Promise<void> {
     for (let leftMs = BUSY_TIMEOUT_MS;; leftMs -= SWITCH_PAUSE_MS) {
-      throwIfAborted(signal);
       try {
-        await this.#client.execute("PRAGMA journal_mode = WAL");
+        await this.#run(
+          signal,
+          () => this.#connection.runOnce("PRAGMA journal_mode = WAL"),
+        );
         return;
       } catch (error) {
-        const busy = error instanceof LibsqlError &&
-          error.code === "SQLITE_BUSY";
-        if (!busy || leftMs <= 0) throw error;
+        if (codeOf(error) !== "overloaded" || leftMs <= 0) throw error;
       }
       await new Promise((resolve) => setTimeout(resolve, SWITCH_PAUSE_MS));
     }
   }
 
-  async #migrate(): Promise<void> {
-    const applied = versionOf(
-      await this.#client.execute("PRAGMA user_version"),
-    );
-    if (applied === MIGRATIONS.length) return;
-    const transaction = await this.#client.transaction("write");
-    try {
+  #migrate(): void {
+    const connection = this.#connection;
+    if (versionOf(connection) === MIGRATIONS.length) return;
+    connection.transaction(() => {
       // Read again under the lock: another process may have migrated meanwhile.
-      const from = versionOf(await transaction.execute("PRAGMA user_version"));
+      const from = versionOf(connection);
       if (from > MIGRATIONS.length) {
         throw new TesserasError(
           "unusable",
           `Cannot open ${this.#path}: it was written by a newer version of Tesseras (schema ${from}, this one knows ${MIGRATIONS.length})`,
         );
       }
-      await transaction.batch([
-        ...MIGRATIONS.slice(from).flat(),
-        `PRAGMA user_version = ${MIGRATIONS.length}`,
-      ]);
-      await transaction.commit();
-    } finally {
-      transaction.close();
-    }
+      for (const sql of MIGRATIONS.slice(from).flat()) connection.runOnce(sql);
+      connection.runOnce(`PRAGMA user_version = ${MIGRATIONS.length}`);
+    });
   }
 }
 
-function versionOf(result: ResultSet): number {
-  return Number(result.rows[0]?.[0] ?? 0);
-}
-
-function rowsOf(result: ResultSet): readonly SqlRow[] {
-  return result.rows.map((row) =>
-    Array.from({ length: row.length }, (_, column) => valueOf(row[column]!))
-  );
-}
-
-function valueOf(value: ResultSet["rows"][number][number]): SqlValue {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  // Our tables have no floats, and integers arrive as bigint.
-  return typeof value === "number" ? BigInt(value) : value;
+function versionOf(connection: LibsqlConnection): number {
+  return Number(connection.runOnce("PRAGMA user_version")[0]?.[0] ?? 0);
 }
 
 /**
@@ -234,31 +206,28 @@ async function syncFolder(folder: string): Promise<void> {
 
 /** The sentence for a failure of libSQL; what is our own bug stays as it is. */
 function toTesserasError(error: unknown, path: string): unknown {
-  if (!(error instanceof LibsqlError)) return error;
   const tell = (
     code: ErrorCode,
     what: string,
   ) => new TesserasError(code, `Cannot use ${path}: ${what}`, { cause: error });
-  switch (error.code) {
-    case "SQLITE_FULL":
+  switch (rawCodeOf(error)) {
+    case SQLITE.FULL:
       return tell("diskFull", "no space is left on its disk");
-    case "SQLITE_BUSY":
-    case "SQLITE_LOCKED":
+    case SQLITE.BUSY:
+    case SQLITE.LOCKED:
       return tell(
         "overloaded",
         `another process kept it locked for ${BUSY_TIMEOUT_MS / 1_000} s`,
       );
-    case "SQLITE_CORRUPT":
+    case SQLITE.CORRUPT:
       return tell("corrupt", "it is damaged");
-    case "SQLITE_NOTADB":
+    case SQLITE.NOTADB:
       return tell("corrupt", "it is not a database");
-    case "CLIENT_CLOSED":
-      return tell("cancelled", "it is closed");
-    case "SQLITE_CANTOPEN":
-    case "SQLITE_PERM":
-    case "SQLITE_READONLY":
-    case "SQLITE_IOERR":
-      return tell("unusable", `${error.message} (${error.extendedCode})`);
+    case SQLITE.CANTOPEN:
+    case SQLITE.PERM:
+    case SQLITE.READONLY:
+    case SQLITE.IOERR:
+      return tell("unusable", messageOf(error));
     default:
       return error;
   }

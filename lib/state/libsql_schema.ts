@@ -4,6 +4,7 @@
  * database's `user_version`.
  */
 import { CARE_TABLES } from "./libsql_care_schema.ts";
+import { PROOF_TABLES } from "./libsql_proof_schema.ts";
 
 /** Columns of a fragment that say whose share it is of. */
 const SHARED_BY = ["owner", "subnet"] as const;
@@ -132,6 +133,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
   ],
   // Tesseras are kept alive: audits, repair, accounts, tombstones.
   CARE_TABLES,
+  // Who proved something, since when we look, what rotted here.
+  PROOF_TABLES,
 ];
 
 /** The `user_version` of a database of this version of the program. */

@@ -41,9 +41,10 @@ export const REFERENCE_COUNT =
   + (SELECT count(*) FROM fragment WHERE blob = ?1)
   + (SELECT count(*) FROM plan WHERE hash = ?1)`;
 
-/** A plan that neither a fragment, a tessera of ours nor a publication needs. */
+/** A plan that neither a fragment, one to be made anew, a tessera of ours nor a publication needs. */
 export const PLAN_IS_IDLE = `
   NOT EXISTS (SELECT 1 FROM fragment WHERE plan_hash = plan.hash)
+  AND NOT EXISTS (SELECT 1 FROM struck WHERE plan_hash = plan.hash)
   AND NOT EXISTS (SELECT 1 FROM tessera WHERE id = plan.tessera_id)
   AND NOT EXISTS (SELECT 1 FROM publication WHERE tessera_id = plan.tessera_id)`;
 
@@ -229,6 +230,15 @@ export function fragmentsOf(tesseraId: TesseraId): Statement {
     `SELECT ${FRAGMENT_COLUMNS} FROM fragment WHERE tessera_id = ?
     ORDER BY plan_hash, fragment_index`,
     tesseraId,
+  );
+}
+
+/** Of `State.fragmentsOfPlan`. */
+export function fragmentsOfPlan(planHash: Hash): Statement {
+  return statement(
+    `SELECT ${FRAGMENT_COLUMNS} FROM fragment WHERE plan_hash = ?
+    ORDER BY fragment_index`,
+    planHash,
   );
 }
 

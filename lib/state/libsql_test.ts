@@ -1,12 +1,12 @@
 /** State in libSQL, held to the contract in both of its threads; its refusals, limits, a full disk. Takes longer than most: every test makes a database. */
-import { createClient } from "@libsql/client/sqlite3";
 import { type ErrorCode, hash, nodeId } from "@tesseras/core";
 import { assertEquals, assertRejectsCode } from "@tesseras/testing";
 import { runOnTinyDisk } from "@tesseras/testing/children";
 import { stateContract } from "@tesseras/testing/state";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { openLibsqlState } from "./libsql.ts";
+import { LibsqlConnection } from "./libsql_connection.ts";
 import { MIGRATIONS } from "./libsql_schema.ts";
 import type { State } from "./state.ts";
 
@@ -77,9 +77,9 @@ for (const worker of [false, true]) {
     withFolder(async (folder) => {
       const path = join(folder, "tesseras.db");
       const url = pathToFileURL(path).href;
-      const client = createClient({ url });
-      await client.execute("PRAGMA user_version = 999");
-      client.close();
+      const bare = new LibsqlConnection(path, 0);
+      bare.runOnce("PRAGMA user_version = 999");
+      bare.close();
       await assertRejectsCode(
         openLibsqlState({ url, worker }, signal),
         "unusable",
@@ -90,7 +90,7 @@ for (const worker of [false, true]) {
   Deno.test(`shares are counted for what was kept before they were, in ${where}`, () =>
     withFolder(async (folder) => {
       const url = pathToFileURL(join(folder, "tesseras.db")).href;
-      const client = createClient({ url });
+      const bare = new LibsqlConnection(fileURLToPath(url), 0);
       const [ann, ben] = [
         new Uint8Array(20).fill(1),
         nodeId(new Uint8Array(20)),
@@ -98,23 +98,23 @@ for (const worker of [false, true]) {
       const fragment = "INSERT INTO fragment VALUES (?, ?, ?, ?, ?, ?, 1)";
       const args = (plan: number, index: number, owner: Uint8Array | null) => [
         Uint8Array.of(plan),
-        index,
+        BigInt(index),
         Uint8Array.of(9),
         Uint8Array.of(8),
-        100,
+        100n,
         owner,
       ];
-      await client.batch([
-        ...MIGRATIONS.slice(0, 2).flat(),
-        "PRAGMA user_version = 2",
+      for (const sql of MIGRATIONS.slice(0, 2).flat()) bare.runOnce(sql);
+      bare.runOnce("PRAGMA user_version = 2");
+      bare.runOnce(
         "INSERT INTO plan VALUES (x'01', x'09', x'0000'), (x'02', x'09', x'000000')",
-        { sql: fragment, args: args(1, 0, ann) },
-        { sql: fragment, args: args(1, 1, ann) },
-        { sql: fragment, args: args(2, 0, ann) },
-        { sql: fragment, args: args(2, 1, ben) },
-        { sql: fragment, args: args(2, 2, null) },
-      ]);
-      client.close();
+      );
+      bare.run({ sql: fragment, args: args(1, 0, ann) });
+      bare.run({ sql: fragment, args: args(1, 1, ann) });
+      bare.run({ sql: fragment, args: args(2, 0, ann) });
+      bare.run({ sql: fragment, args: args(2, 1, ben) });
+      bare.run({ sql: fragment, args: args(2, 2, null) });
+      bare.close();
       await using state = await openLibsqlState({ url, worker }, signal);
       assertEquals(await state.storedBytes(nodeId(ann), signal), 300 + 2 + 3);
       assertEquals(await state.storedBytes(ben, signal), 100 + 3);
@@ -124,7 +124,7 @@ for (const worker of [false, true]) {
   Deno.test(`accounts are counted for what was kept before they were, in ${where}`, () =>
     withFolder(async (folder) => {
       const url = pathToFileURL(join(folder, "tesseras.db")).href;
-      const client = createClient({ url });
+      const bare = new LibsqlConnection(fileURLToPath(url), 0);
       const ann = nodeId(new Uint8Array(20).fill(1));
       // What a plan says of its fragments stands at 56: 0x01a2b3cf bytes.
       const plan = new Uint8Array(90).fill(0xee);
@@ -133,25 +133,23 @@ for (const worker of [false, true]) {
       const fragment =
         "INSERT INTO fragment VALUES (?, ?, zeroblob(32), zeroblob(32), 100, ?, 7, NULL)";
       const placement = "INSERT INTO placement VALUES (?, ?, ?, x'07', 5)";
-      await client.batch([
-        ...MIGRATIONS.slice(0, 3).flat(),
-        "PRAGMA user_version = 3",
-        {
-          sql: "INSERT INTO plan VALUES (?, zeroblob(32), ?)",
-          args: [planHash, plan],
-        },
-        { sql: fragment, args: [planHash, 0, ann] },
-        { sql: fragment, args: [planHash, 1, null] },
-        { sql: placement, args: [planHash, 1, ann] },
-        { sql: placement, args: [planHash, 2, ann] },
-        { sql: placement, args: [Uint8Array.of(6), 2, ann] },
-        {
-          sql:
-            "INSERT INTO publication VALUES (zeroblob(32), ?, 'replicated', 1)",
-          args: [planHash],
-        },
-      ]);
-      client.close();
+      for (const sql of MIGRATIONS.slice(0, 3).flat()) bare.runOnce(sql);
+      bare.runOnce("PRAGMA user_version = 3");
+      bare.run({
+        sql: "INSERT INTO plan VALUES (?, zeroblob(32), ?)",
+        args: [planHash, plan],
+      });
+      bare.run({ sql: fragment, args: [planHash, 0n, ann] });
+      bare.run({ sql: fragment, args: [planHash, 1n, null] });
+      bare.run({ sql: placement, args: [planHash, 1n, ann] });
+      bare.run({ sql: placement, args: [planHash, 2n, ann] });
+      bare.run({ sql: placement, args: [Uint8Array.of(6), 2n, ann] });
+      bare.run({
+        sql:
+          "INSERT INTO publication VALUES (zeroblob(32), ?, 'replicated', 1)",
+        args: [planHash],
+      });
+      bare.close();
       await using state = await openLibsqlState({ url, worker }, signal);
       assertEquals(await state.care.ledger(ann, signal), {
         peer: ann,

@@ -11,31 +11,26 @@ import type { Database, SqlResults, SqlRow, Statement } from "./sql.ts";
 /** Calls that may wait for the thread; at 0.2 ms each a caller beyond them would wait for about a second. */
 const CALLS_WAITING_MAX = 4_096;
 
-/** What the thread is asked. */
-export type ThreadRequest =
-  | { readonly id: number; readonly ask: "open"; readonly path: string }
-  | {
-    readonly id: number;
-    readonly ask: "write";
-    readonly statements: readonly Statement[];
-  }
-  | { readonly id: number; readonly ask: "read"; readonly statement: Statement }
-  | { readonly id: number; readonly ask: "close" };
+/** Calls in one message; the first of more would wait too long for the last. */
+const MESSAGE_CALLS_MAX = 128;
 
-/** What the thread answers: rows, or an error of ours (with a code) or a bug (without). */
+/** What the thread is asked for. */
+export type ThreadCall =
+  | { readonly ask: "open"; readonly path: string }
+  | { readonly ask: "write"; readonly statements: readonly Statement[] }
+  | { readonly ask: "read"; readonly statement: Statement }
+  | { readonly ask: "close" };
+
+/** What the thread answers to one call: rows, or an error of ours (with a code) or a bug (without). */
 export type ThreadAnswer =
-  | { readonly id: number; readonly results: SqlResults }
-  | {
-    readonly id: number;
-    readonly code: ErrorCode | undefined;
-    readonly message: string;
-  };
+  | { readonly results: SqlResults }
+  | { readonly code: ErrorCode | undefined; readonly message: string };
 
-/** A {@link ThreadRequest} before it is numbered. */
-type Ask = ThreadRequest extends infer R
-  ? R extends ThreadRequest ? Omit<R, "id">
-  : never
-  : never;
+/** A call and who waits for its answer. */
+type Asked = {
+  readonly call: ThreadCall;
+  readonly answer: PromiseWithResolvers<SqlResults>;
+};
 
 /** Starts the thread and opens the database there. @throws as `openDatabase` */
 export async function openThread(
@@ -58,16 +53,22 @@ export async function openThread(
   }
 }
 
+/**
+ * Calls go to the thread in the order in which they came, and answers come back in it. Those that come while the thread is at
+ * work go together, since a message costs more than what most calls ask for.
+ */
 class DatabaseThread implements Database {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number, PromiseWithResolvers<SqlResults>>();
-  #lastId = 0;
+  /** Calls the thread has, the one answered next in front. */
+  #sent: Asked[] = [];
+  /** Calls that go to it when it has answered those. */
+  #gathered: Asked[] = [];
   #dead: Error | undefined;
 
   constructor(worker: Worker) {
     this.#worker = worker;
-    worker.onmessage = (event: MessageEvent<ThreadAnswer>) =>
-      this.#onAnswer(event.data);
+    worker.onmessage = (event: MessageEvent<readonly ThreadAnswer[]>) =>
+      this.#onAnswers(event.data);
     worker.onerror = (event) => {
       event.preventDefault();
       this.#die(
@@ -113,38 +114,63 @@ class DatabaseThread implements Database {
     }
   }
 
-  async #ask(ask: Ask): Promise<SqlResults> {
+  async #ask(call: ThreadCall): Promise<SqlResults> {
     if (this.#dead !== undefined) throw this.#dead;
-    if (this.#waiting.size >= CALLS_WAITING_MAX && ask.ask !== "close") {
+    const waitingCount = this.#sent.length + this.#gathered.length;
+    if (waitingCount >= CALLS_WAITING_MAX && call.ask !== "close") {
       throw new TesserasError(
         "overloaded",
         `Cannot use the database: ${CALLS_WAITING_MAX} calls are waiting for it`,
       );
     }
-    const id = ++this.#lastId;
     const answer = Promise.withResolvers<SqlResults>();
-    this.#waiting.set(id, answer);
-    this.#worker.postMessage({ ...ask, id } satisfies ThreadRequest);
+    this.#gathered.push({ call, answer });
+    if (this.#sent.length === 0) this.#send();
     return await answer.promise;
   }
 
-  #onAnswer(answer: ThreadAnswer): void {
-    const waiting = this.#waiting.get(answer.id);
-    assert(waiting !== undefined, "every answer was asked for");
-    this.#waiting.delete(answer.id);
-    if ("results" in answer) return waiting.resolve(answer.results);
-    const { code, message } = answer;
-    waiting.reject(
-      code === undefined
-        ? new Error(message)
-        : new TesserasError(code, message),
-    );
+  #send(): void {
+    const sent = this.#gathered.splice(0, MESSAGE_CALLS_MAX);
+    this.#sent = sent;
+    try {
+      this.#worker.postMessage(
+        sent.map(({ call }) => call) satisfies readonly ThreadCall[],
+      );
+    } catch (error) {
+      // What cannot be copied is a bug of ours, and nobody is to wait for ever because of it.
+      this.#sent = [];
+      for (const { answer } of sent) answer.reject(error);
+    }
+  }
+
+  #onAnswers(answers: readonly ThreadAnswer[]): void {
+    const answered = this.#sent.splice(0, answers.length);
+    assert(answered.length === answers.length, "every answer was asked for");
+    // Before anybody goes on with an answer, so that the thread does not wait for them.
+    if (this.#sent.length === 0 && this.#gathered.length > 0) this.#send();
+    for (const [at, { answer }] of answered.entries()) {
+      settle(answer, answers[at]!);
+    }
   }
 
   #die(reason: Error): void {
     this.#dead = reason;
     this.#worker.terminate();
-    for (const waiting of this.#waiting.values()) waiting.reject(reason);
-    this.#waiting.clear();
+    for (const { answer } of [...this.#sent, ...this.#gathered]) {
+      answer.reject(reason);
+    }
+    this.#sent = [];
+    this.#gathered = [];
   }
+}
+
+function settle(
+  waiting: PromiseWithResolvers<SqlResults>,
+  answer: ThreadAnswer,
+): void {
+  if ("results" in answer) return waiting.resolve(answer.results);
+  const { code, message } = answer;
+  waiting.reject(
+    code === undefined ? new Error(message) : new TesserasError(code, message),
+  );
 }

@@ -11,17 +11,18 @@ import {
 import {
   byFragment,
   fragmentKey,
+  fragmentsOf,
   holdingsOf,
   storedBytesOf,
 } from "./memory_holdings.ts";
 import type { Forgotten } from "./care_rows.ts";
 import { MemoryCare } from "./memory_care.ts";
+import { MemoryPeers } from "./memory_peers.ts";
 import { MemoryPointers } from "./memory_pointers.ts";
 import { step } from "./memory_step.ts";
 import {
   checkFile,
   checkFragment,
-  checkPeer,
   checkPublication,
   checkTessera,
   checkText,
@@ -50,12 +51,18 @@ export class MemoryState implements State {
   readonly #fragments = new Map<string, FragmentRow>();
   readonly #publications = new Map<string, PublicationRow>();
   readonly #pointers = new MemoryPointers();
-  readonly #peers = new Map<string, PeerRow>();
+  readonly #peers = new MemoryPeers();
   readonly #values = new Map<string, Uint8Array>();
   readonly #references = new Map<string, number>();
   readonly care: MemoryCare = new MemoryCare({
     hasPlan: (hash) => this.#plans.has(keyOf(hash)),
     dropForeign: (plans) => this.#dropForeign(plans),
+    strikeOut: (key) => {
+      const row = this.#fragments.get(fragmentKey(key));
+      if (row !== undefined) this.#dropFragment(row);
+      return row;
+    },
+    dropIdle: (plans) => plans.forEach((hash) => this.#dropIdlePlan(hash)),
   });
 
   addTessera(
@@ -168,14 +175,12 @@ export class MemoryState implements State {
     );
   }
 
-  fragmentsOf(
-    tesseraId: TesseraId,
-    signal: AbortSignal,
-  ): Promise<readonly FragmentRow[]> {
-    return step(signal, () =>
-      [...this.#fragments.values()]
-        .filter((row) => compare(row.tesseraId, tesseraId) === 0)
-        .sort(byFragment));
+  fragmentsOf(tesseraId: TesseraId, signal: AbortSignal) {
+    return step(signal, () => fragmentsOf(this.#fragments, { tesseraId }));
+  }
+
+  fragmentsOfPlan(planHash: Hash, signal: AbortSignal) {
+    return step(signal, () => fragmentsOf(this.#fragments, { planHash }));
   }
 
   fragments(
@@ -281,26 +286,15 @@ export class MemoryState implements State {
   }
 
   putPeers(rows: readonly PeerRow[], signal: AbortSignal): Promise<void> {
-    return step(signal, () => {
-      for (const row of rows) checkPeer(row);
-      for (const row of rows) this.#peers.set(keyOf(row.id), copied(row));
-    });
+    return step(signal, () => this.#peers.put(rows));
   }
 
   removePeers(ids: readonly NodeId[], signal: AbortSignal): Promise<void> {
-    return step(signal, () => {
-      for (const id of ids) this.#peers.delete(keyOf(id));
-    });
+    return step(signal, () => this.#peers.remove(ids));
   }
 
   peers(limit: number, signal: AbortSignal): Promise<readonly PeerRow[]> {
-    return step(
-      signal,
-      () =>
-        [...this.#peers.values()].sort((a, b) =>
-          b.lastSeenMs - a.lastSeenMs || compare(a.id, b.id)
-        ).slice(0, limit),
-    );
+    return step(signal, () => this.#peers.latest(limit));
   }
 
   value(name: string, signal: AbortSignal): Promise<Uint8Array | undefined> {
@@ -336,6 +330,7 @@ export class MemoryState implements State {
     this.#fragments.set(key, copied(row));
     this.#refer(row.blob, 1);
     this.care.ledgerBook.fragment(row, 1);
+    this.care.struckBook.remove(row);
     return "stored";
   }
 
@@ -376,6 +371,7 @@ export class MemoryState implements State {
     const plan = this.#plans.get(keyOf(hash));
     if (plan === undefined || this.#tesseras.has(keyOf(plan.tesseraId))) return;
     if (this.#publications.has(keyOf(plan.tesseraId))) return;
+    if (this.care.struckBook.of(hash).length > 0) return;
     for (const row of this.#fragments.values()) {
       if (compare(row.planHash, hash) === 0) return;
     }

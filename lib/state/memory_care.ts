@@ -23,8 +23,14 @@ import {
 import { MemoryLedger } from "./memory_ledger.ts";
 import { MemoryPlacements } from "./memory_placements.ts";
 import { step } from "./memory_step.ts";
+import { MemoryStruck } from "./memory_struck.ts";
 import { MemoryTombstones } from "./memory_tombstones.ts";
-import { checkWhole, copied } from "./rows.ts";
+import {
+  checkWhole,
+  copied,
+  type FragmentKey,
+  type FragmentRow,
+} from "./rows.ts";
 
 /** What care needs of the plans and fragments beside it. */
 export type Kept = {
@@ -32,12 +38,17 @@ export type Kept = {
   hasPlan(hash: Hash): boolean;
   /** Removes what is kept of these plans for others. */
   dropForeign(plans: readonly Hash[]): Forgotten;
+  /** Removes a fragment and leaves its plan; `undefined` when it is not there. */
+  strikeOut(key: FragmentKey): FragmentRow | undefined;
+  /** Removes plans that nothing needs. */
+  dropIdle(plans: readonly Hash[]): void;
 };
 
 /** Care that lives as long as the process. */
 export class MemoryCare implements Care {
   readonly ledgerBook = new MemoryLedger();
   readonly placementBook = new MemoryPlacements(this.ledgerBook);
+  readonly struckBook = new MemoryStruck();
   readonly #tombstones = new MemoryTombstones();
   readonly #watches = new Map<string, WatchRow>();
   readonly #kept: Kept;
@@ -116,6 +127,33 @@ export class MemoryCare implements Care {
     );
   }
 
+  strikeOut(key: FragmentKey, atMs: number, signal: AbortSignal) {
+    return step(signal, () => {
+      checkWhole(atMs, "time of the loss");
+      const row = this.#kept.strikeOut(key);
+      if (row !== undefined) this.struckBook.put(row, atMs);
+    });
+  }
+
+  struck(planHash: Hash, signal: AbortSignal) {
+    return step(signal, () => this.struckBook.of(planHash));
+  }
+
+  removeStruck(keys: readonly FragmentKey[], signal: AbortSignal) {
+    return step(signal, () => {
+      for (const key of keys) this.struckBook.remove(key);
+      this.#kept.dropIdle(keys.map(({ planHash }) => planHash));
+    });
+  }
+
+  expireStruck(beforeMs: number, signal: AbortSignal) {
+    return step(signal, () => {
+      const plans = this.struckBook.expire(beforeMs);
+      this.#kept.dropIdle(plans);
+      return plans.length;
+    });
+  }
+
   ledger(peer: NodeId, signal: AbortSignal) {
     return step(signal, () => this.ledgerBook.of(peer));
   }
@@ -142,6 +180,7 @@ export class MemoryCare implements Care {
     return step(signal, () => {
       checkTombstone(row);
       this.#tombstones.put([row]);
+      this.struckBook.removePlans(plans);
       return this.#kept.dropForeign(plans);
     });
   }

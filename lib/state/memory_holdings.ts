@@ -2,6 +2,18 @@
 import { compare, equal, keyOf, type NodeId } from "@tesseras/core";
 import type { FragmentKey, FragmentRow, Holding, PlanRow } from "./rows.ts";
 
+/** Those of a tessera or of a plan, by plan and index. */
+export function fragmentsOf(
+  fragments: ReadonlyMap<string, FragmentRow>,
+  wanted: Pick<Holding, "tesseraId"> | Pick<Holding, "planHash">,
+): readonly FragmentRow[] {
+  return [...fragments.values()].filter((row) =>
+    "planHash" in wanted
+      ? equal(row.planHash, wanted.planHash)
+      : equal(row.tesseraId, wanted.tesseraId)
+  ).sort(byFragment);
+}
+
 /** At most `limit` plans of which something is kept for others, after one, by tessera and plan. */
 export function holdingsOf(
   fragments: ReadonlyMap<string, FragmentRow>,

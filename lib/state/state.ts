@@ -92,6 +92,14 @@ export interface State extends AsyncDisposable {
     tesseraId: TesseraId,
     signal: AbortSignal,
   ): Promise<readonly FragmentRow[]>;
+  /**
+   * The fragments of a plan kept here, by index. Anybody can sign plans for any tessera, so what answers a peer about one plan
+   * reads this, and not {@link fragmentsOf}.
+   */
+  fragmentsOfPlan(
+    planHash: Hash,
+    signal: AbortSignal,
+  ): Promise<readonly FragmentRow[]>;
   /** At most `limit` fragments after a key, by plan and index; from the first without one. */
   fragments(
     after: FragmentKey | undefined,

@@ -1,7 +1,8 @@
 /**
- * How many fragments of 32 KiB one store keeps durably in a second: handed to its handler, and over QUIC on loopback from a
- * process of its own. Every fragment comes with a plan that the store has never seen, as small tesseras do. The reference is
- * what this disk does with bare files of the same bytes. `deno run -A ops/bench/small_bench.ts`
+ * How many small fragments one store keeps durably in a second: handed to its handler, and over QUIC on loopback from a process
+ * of its own. Those of 32 KiB come each with a plan that the store has never seen, as small tesseras do, which are kept as whole
+ * copies; those of 256 KiB are the smallest that share a plan, 24 of each. The reference is what this disk does with bare files
+ * of the same bytes. `deno run -A ops/bench/small_bench.ts`
  */
 import { join } from "node:path";
 import { open } from "node:fs/promises";
@@ -31,37 +32,49 @@ import { readNodeRecord } from "@tesseras/wire";
 import { report } from "../../tests/bench.ts";
 
 const never = new AbortController().signal;
-const COUNT = 1_000;
-const FRAGMENT_BYTES = 32 * KIB;
 /** Puts under way at once where the handler is called; over QUIC a connection has as many streams as it may. */
 const IN_FLIGHT = [1, 8, 64] as const;
 const SENDERS = 4;
 
+/** What is kept. */
+type Sample = {
+  readonly name: string;
+  readonly bytes: number;
+  readonly count: number;
+  /** Fragments that come with the same plan. */
+  readonly perPlan: number;
+};
+
+const SAMPLES: readonly Sample[] = [
+  { name: "of 32 KiB", bytes: 32 * KIB, count: 1_000, perPlan: 1 },
+  { name: "of 256 KiB", bytes: 256 * KIB, count: 240, perPlan: 24 },
+];
+
 if (import.meta.main) {
   if (Deno.args[0] === "send") await send(JSON.parse(Deno.args[1]!));
-  else await measure();
+  else for (const sample of SAMPLES) await measure(sample);
 }
 
-async function measure(): Promise<void> {
+async function measure(sample: Sample): Promise<void> {
   const folder = await Deno.makeTempDir({ prefix: "tesseras_small_" });
   try {
-    const material = await makeMaterial(folder);
-    let bare = { perSecond: 0, cpuMsEach: 0 };
+    const material = await makeMaterial(folder, sample);
+    let bare: Measured | undefined;
     for (const parallel of IN_FLIGHT) {
-      bare = await bareRate(folder, material, parallel);
-      const kept = await handlerRate(
-        join(folder, `handler ${parallel}`),
+      bare = await bareRate(
+        join(folder, `bare ${parallel}`),
         material,
         parallel,
       );
-      tell(`handler, ${parallel} at once`, kept, bare);
+      const into = join(folder, `handler ${parallel}`);
+      const kept = await handlerRate(into, material, parallel);
+      tell(`${sample.name}, handler, ${parallel} at once`, kept, bare);
     }
     const sent = await quicRate(join(folder, "quic"), material);
-    tell(
-      `QUIC, ${SENDERS} peers with ${STREAMS_MAX} streams each`,
-      sent,
-      bare,
-    );
+    const how =
+      `${sample.name}, QUIC, ${SENDERS} peers with ${STREAMS_MAX} streams each`;
+    tell(how, sent.store, bare!);
+    tellCpu(`its sender, ${how}`, sent.sender, bare!);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
@@ -69,84 +82,95 @@ async function measure(): Promise<void> {
 
 function tell(how: string, kept: Measured, bare: Measured): void {
   report(
-    { name: `fragments of 32 KiB kept durably, ${how}`, value: kept.perSecond },
+    { name: `fragments ${how}`, value: kept.perSecond },
     "fragments/s",
-    { name: "bare files of 32 KiB written and synced", value: bare.perSecond },
+    { name: "bare files written and synced", value: bare.perSecond },
   );
+  tellCpu(`the store, fragments ${how}`, kept, bare);
+}
+
+function tellCpu(whose: string, spent: Measured, bare: Measured): void {
   report(
-    { name: `CPU of a fragment, ${how}`, value: kept.cpuMsEach },
-    "ms",
+    { name: `CPU of ${whose}`, value: spent.cpuMsEach },
+    "ms each",
     { name: "CPU of a bare file", value: bare.cpuMsEach },
   );
 }
 
-/** Plans of whole copies, each of its own tessera, and where they lie for the process that sends. */
+/** Fragments with their plans, and where the plans lie for the process that sends. */
 type Material = {
+  readonly sample: Sample;
+  readonly contents: readonly Uint8Array[];
   readonly plans: readonly Uint8Array[];
   readonly path: string;
 };
 
-/** The octets of the fragment of a number: the same in every process. */
-function contentOf(number: number): Uint8Array {
-  const content = new Uint8Array(FRAGMENT_BYTES).fill(number);
-  new DataView(content.buffer).setUint32(0, number);
-  return content;
+/** The octets of every fragment: the same in every process. */
+function contentsOf({ count, bytes }: Sample): readonly Uint8Array[] {
+  return Array.from({ length: count }, (_, number) => {
+    const content = new Uint8Array(bytes).fill(number);
+    new DataView(content.buffer).setUint32(0, number);
+    return content;
+  });
 }
 
-async function makeMaterial(folder: string): Promise<Material> {
+async function makeMaterial(folder: string, sample: Sample): Promise<Material> {
   const keys = creatorKeysFromSeed(new SeededRandom(1).bytes(32));
-  const plans = Array.from({ length: COUNT }, (_, number) => {
-    const hash = blake3(contentOf(number));
+  const contents = contentsOf(sample);
+  const hashes = contents.map(blake3);
+  const { bytes, perPlan } = sample;
+  const plans = Array.from({ length: sample.count / perPlan }, (_, number) => {
+    const mine = hashes.slice(number * perPlan, (number + 1) * perPlan);
     return signPlan(
       draftPlan({
-        tesseraId: tesseraId(hash),
-        packBytes: FRAGMENT_BYTES,
-        fragments: Array<Hash>(7).fill(hash),
+        tesseraId: tesseraId(mine[0]!),
+        packBytes: perPlan === 1 ? bytes : 16 * bytes,
+        fragments: perPlan === 1 ? Array<Hash>(7).fill(mine[0]!) : mine,
       }),
       keys,
     ).bytes;
   });
   const path = join(folder, "plans");
   await Deno.writeFile(path, new Blob(plans as BlobPart[]).stream());
-  return { plans, path };
+  return { sample, contents, plans, path };
 }
 
-/** How fast work went, and how long all threads of this process ran for it: neighbours on the machine change that far less. */
+/** How fast work went, and how long all threads of its process ran for it: neighbours on the machine change that far less. */
 type Measured = { readonly perSecond: number; readonly cpuMsEach: number };
 
-async function measured(work: () => Promise<unknown>): Promise<Measured> {
+async function measured(
+  count: number,
+  work: () => Promise<unknown>,
+): Promise<Measured> {
   const sinceMs = performance.now();
   const since = process.cpuUsage();
   await work();
   const { user, system } = process.cpuUsage(since);
   return {
-    perSecond: COUNT / (performance.now() - sinceMs) * 1_000,
-    cpuMsEach: (user + system) / 1_000 / COUNT,
+    perSecond: count / (performance.now() - sinceMs) * 1_000,
+    cpuMsEach: (user + system) / 1_000 / count,
   };
 }
 
+/** Its files are left until the end: a file system that does not use their inodes again at once would look past them. */
 async function bareRate(
-  folder: string,
-  { plans }: Material,
+  into: string,
+  { contents, sample }: Material,
   parallel: number,
 ): Promise<Measured> {
-  const into = join(folder, `bare ${parallel}`);
   await Deno.mkdir(into);
-  const bare = await measured(() =>
+  return await measured(sample.count, () =>
     mapBounded(
-      plans.keys(),
+      contents.entries(),
       parallel,
-      async (number) => {
+      async ([number, content]) => {
         const file = await open(join(into, `${number}`), "wx");
-        await file.write(contentOf(number));
+        await file.write(content);
         await file.sync();
         await file.close();
       },
       never,
-    )
-  );
-  await Deno.remove(into, { recursive: true });
-  return bare;
+    ));
 }
 
 /** A holder on a real disk, a real database and a real port. */
@@ -224,50 +248,50 @@ async function openNode(
 
 async function handlerRate(
   folder: string,
-  { plans }: Material,
+  { plans, contents, sample }: Material,
   parallel: number,
 ): Promise<Measured> {
   await using holder = await openHolder(folder);
   await using sender = await openNode(2, newRuntime());
   const put = holder.role.handlers.put_fragment!;
   const from = sender.record();
-  const kept = await measured(() =>
+  const kept = await measured(sample.count, () =>
     mapBounded(
-      plans.entries(),
+      contents.entries(),
       parallel,
-      ([number, plan]) => {
-        const pieces = [contentOf(number)];
+      ([number, content]) => {
+        const pieces = [content];
         const request = {
           type: "put_fragment",
-          plan,
-          index: 0,
-          bulk: FRAGMENT_BYTES,
+          plan: plans[Math.floor(number / sample.perPlan)]!,
+          index: number % sample.perPlan,
+          bulk: sample.bytes,
         } as const;
         return put(from, request, {
-          bytes: FRAGMENT_BYTES,
+          bytes: sample.bytes,
           read: () => Promise.resolve(pieces.pop()),
           [Symbol.dispose]: () => {},
         }, never);
       },
       never,
-    )
-  );
-  await checkKept(holder.state, plans);
+    ));
+  await checkKept(holder.state, { plans, sample });
   return kept;
 }
 
-/** Its CPU is that of the store, and of a start of the process that sends. */
+/** The store's CPU has that of a connection to every sender, and of waiting for their start. */
 async function quicRate(
   folder: string,
-  material: Material,
-): Promise<Measured> {
+  { path, plans, sample }: Material,
+): Promise<{ readonly store: Measured; readonly sender: Measured }> {
   await using holder = await openHolder(folder);
-  const order = {
-    path: material.path,
+  const order: Order = {
+    path,
+    sample,
     record: holder.node.record().bytes.toHex(),
   };
-  let perSecond = 0;
-  const { cpuMsEach } = await measured(async () => {
+  let sender: Measured | undefined;
+  const { cpuMsEach } = await measured(sample.count, async () => {
     const { stdout, success } = await new Deno.Command(Deno.execPath(), {
       args: [
         ...["run", "-A", "--quiet", "--no-check"],
@@ -276,30 +300,42 @@ async function quicRate(
       stderr: "inherit",
     }).output();
     if (!success) throw new Error("the process that sends failed");
-    perSecond = Number(new TextDecoder().decode(stdout));
+    sender = JSON.parse(new TextDecoder().decode(stdout));
   });
-  await checkKept(holder.state, material.plans);
-  return { perSecond, cpuMsEach };
+  await checkKept(holder.state, { plans, sample });
+  return {
+    store: { perSecond: sender!.perSecond, cpuMsEach },
+    sender: sender!,
+  };
 }
 
 /** Nothing counts that is not in the index. */
 async function checkKept(
   state: Awaited<ReturnType<typeof openLibsqlState>>,
-  plans: readonly Uint8Array[],
+  { plans, sample }: Pick<Material, "plans" | "sample">,
 ): Promise<void> {
   for (const bytes of plans) {
-    const row = await state.fragment(readPlan(bytes).hash, 0, never);
-    if (row === undefined) throw new Error("a fragment is not in the index");
+    const rows = await state.fragmentsOfPlan(readPlan(bytes).hash, never);
+    if (rows.length === sample.perPlan) continue;
+    throw new Error("a fragment is not in the index");
   }
 }
 
-/** The process that sends: prints how many fragments a second were acknowledged. */
-async function send(
-  order: { readonly path: string; readonly record: string },
-): Promise<void> {
-  const all = await Deno.readFile(order.path);
-  const planBytes = all.length / COUNT;
-  const to = readNodeRecord(Uint8Array.fromHex(order.record), {
+/** What the process that sends is told. */
+type Order = {
+  readonly path: string;
+  readonly sample: Sample;
+  /** The store's node record in hexadecimal. */
+  readonly record: string;
+};
+
+/** The process that sends: prints how fast fragments were acknowledged, and its own CPU. */
+async function send({ path, sample, record }: Order): Promise<void> {
+  const { count, perPlan, bytes } = sample;
+  const all = await Deno.readFile(path);
+  const planBytes = all.length / (count / perPlan);
+  const contents = contentsOf(sample);
+  const to = readNodeRecord(Uint8Array.fromHex(record), {
     nowMs: systemClock.nowMs(),
     powBits: POW_BITS_MIN,
   });
@@ -310,27 +346,31 @@ async function send(
     await node.ping(to, never);
     senders.push(node);
   }
-  const numbers = Array.from({ length: COUNT }, (_, number) => number);
-  const { perSecond } = await measured(() =>
-    Promise.all(senders.map((node, at) =>
-      mapBounded(
-        numbers.filter((number) => number % SENDERS === at),
-        STREAMS_MAX,
-        (number) =>
-          node.ask(
-            to,
-            {
-              type: "put_fragment",
-              plan: all.subarray(number * planBytes, (number + 1) * planBytes),
-              index: 0,
-              bulk: FRAGMENT_BYTES,
-            },
-            { bulk: bulkOf(contentOf(number)) },
-            never,
-          ),
-        never,
-      )
-    ))
+  const numbers = contents.map((_, number) => number);
+  const planAt = (at: number) =>
+    all.subarray(at * planBytes, (at + 1) * planBytes);
+  const sent = await measured(
+    count,
+    () =>
+      Promise.all(senders.map((node, at) =>
+        mapBounded(
+          numbers.filter((number) => number % SENDERS === at),
+          STREAMS_MAX,
+          (number) =>
+            node.ask(
+              to,
+              {
+                type: "put_fragment",
+                plan: planAt(Math.floor(number / perPlan)),
+                index: number % perPlan,
+                bulk: bytes,
+              },
+              { bulk: bulkOf(contents[number]!) },
+              never,
+            ),
+          never,
+        )
+      )),
   );
-  console.log(perSecond);
+  console.log(JSON.stringify(sent));
 }

@@ -201,11 +201,9 @@ const asideClaims: Claims = {
     const content = Uint8Array.of(1, 2, 3);
     const { hash } = await keep(blobs, content);
     const answers: boolean[] = [];
-    const say = (needed: boolean) => async () => {
+    const say = (needed: boolean) => () => {
       answers.push(needed);
-      // Whoever looks in this moment finds nothing, and so cannot rely on it.
-      assertEquals(await blobs.size(hash, signal), undefined);
-      return needed;
+      return Promise.resolve(needed);
     };
     assertEquals(await blobs.removeUnless(hash, say(true), signal), false);
     assertEquals(await contentOf(blobs, hash), content);
@@ -213,6 +211,31 @@ const asideClaims: Claims = {
     assertEquals(await blobs.open(hash, signal), undefined);
     assertEquals(await blobs.removeUnless(hash, say(false), signal), false);
     assertEquals(answers, [true, false]);
+  },
+
+  "has whoever looks for a blob wait until it is known whether it goes": async (
+    blobs,
+  ) => {
+    const { hash } = await keep(blobs, Uint8Array.of(1, 2, 3));
+    for (const needed of [true, false]) {
+      const asked = Promise.withResolvers<void>();
+      const answer = Promise.withResolvers<boolean>();
+      const removing = blobs.removeUnless(hash, () => {
+        asked.resolve();
+        return answer.promise;
+      }, signal);
+      await asked.promise;
+      const sizes = [blobs.size(hash, signal), blobs.size(hash, signal)];
+      const opening = blobs.open(hash, signal);
+      const again = blobs.removeUnless(hash, () => answer.promise, signal);
+      answer.resolve(needed);
+      assertEquals(await removing, !needed);
+      assertEquals(await again, false);
+      const bytes = needed ? 3 : undefined;
+      assertEquals(await Promise.all(sizes), [bytes, bytes]);
+      await using reader = await opening;
+      assertEquals(reader?.bytes, bytes);
+    }
   },
 
   "keeps a blob when nobody can tell whether it is needed": async (blobs) => {

@@ -7,6 +7,7 @@ import { fragmentClaims, publicationClaims } from "./state_fragments.ts";
 import { pointerClaims, smallClaims } from "./state_overlay.ts";
 import { tombstoneClaims } from "./state_tombstones.ts";
 import { type Claims, hexes, Rows } from "./state_rows.ts";
+import { struckClaims } from "./state_struck.ts";
 
 const { signal } = new AbortController();
 
@@ -168,6 +169,7 @@ export function stateContract(name: string, open: () => Promise<State>): void {
     ...placementClaims,
     ...watchClaims,
     ...ledgerClaims,
+    ...struckClaims,
     ...tombstoneClaims,
   };
   for (const [claim, test] of Object.entries(claims)) {

@@ -13,7 +13,13 @@ export const placementClaims: Claims = {
     const holder = rows.node();
     const zero = rows.placement({ planHash, holder });
     const early = rows.placement({ planHash, holder, index: 2 });
-    const late = { ...early, record: rows.bytes(3), bytes: 7, ackedAtMs: 9 };
+    const late = {
+      ...early,
+      record: rows.bytes(3),
+      bytes: 7,
+      ackedAtMs: 9,
+      provedSinceMs: 8,
+    };
     await s.care.putPlacements([early, zero, rows.placement()], signal);
     await s.care.putPlacements([late], signal);
     await s.care.putPlacements([], signal);
@@ -25,6 +31,10 @@ export const placementClaims: Claims = {
       s.care.putPlacements([late, { ...zero, bytes: -1 }], signal),
       "malformed",
     );
+    const odd = { ...zero, provedSinceMs: -1 };
+    await assertRejectsCode(s.care.putPlacements([odd], signal), "malformed");
+    await s.care.putPlacements([early], signal);
+    assertEquals(await s.care.placements(planHash, signal), [lost, early]);
   },
 
   "marks a placement seen and lost, in order": async (s, rows) => {
@@ -173,11 +183,14 @@ export const watchClaims: Claims = {
       ...row,
       dueAtMs: 6,
       state: "repairing",
+      watchedSinceMs: 3,
       attempts: 2,
       detail: "2 of 24 fragments are lost",
     };
     await s.care.putWatch(next, signal);
     assertEquals(await s.care.watch(plan.hash, signal), next);
+    const never = { ...next, watchedSinceMs: 0.5 };
+    await assertRejectsCode(s.care.putWatch(never, signal), "malformed");
     const bad = { ...next, detail: "x".repeat(201) };
     await assertRejectsCode(s.care.putWatch(bad, signal), "malformed");
     const placed = rows.placement({ planHash: plan.hash });

@@ -37,6 +37,27 @@ export const fragmentClaims: Claims = {
     assertEquals(await s.references(row.blob, signal), 1);
   },
 
+  "gives back the fragments of a tessera or of one of its plans, by index":
+    async (s, rows) => {
+      const plan = rows.plan();
+      const other = rows.plan({ tesseraId: plan.tesseraId });
+      const ids = async (of: typeof plan) =>
+        (await s.fragmentsOfPlan(of.hash, signal)).map(({ index }) => index);
+      for (const each of [plan, other]) await s.putPlan(each, signal);
+      for (const index of [9, 71, 10, 0]) {
+        await s.putFragment(rows.fragment(plan, { index }), signal);
+      }
+      assertEquals(await ids(other), []);
+      const row = rows.fragment(other, { index: 3 });
+      await s.putFragment(row, signal);
+      assertEquals(await ids(plan), [0, 9, 10, 71]);
+      assertEquals(await s.fragmentsOfPlan(other.hash, signal), [row]);
+      assertEquals((await s.fragmentsOf(plan.tesseraId, signal)).length, 5);
+      await s.removeFragment(plan.hash, 10, signal);
+      assertEquals(await ids(plan), [0, 9, 71]);
+      assertEquals(await ids(rows.plan()), []);
+    },
+
   "refuses a fragment whose plan is not kept": async (s, rows) => {
     const row = rows.fragment(rows.plan());
     await assertRejectsCode(s.putFragment(row, signal), "absent", /plan/);
