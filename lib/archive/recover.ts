@@ -253,8 +253,7 @@ async function unlistedIndices(
   signal: AbortSignal,
 ): Promise<readonly number[]> {
   const { state } = parts.keepers;
-  const rows = (await state.fragmentsOf(plan.tesseraId, signal))
-    .filter(({ planHash }) => equal(planHash, plan.hash));
+  const rows = await state.fragmentsOfPlan(plan.hash, signal);
   const taken = new Set(rows.map(({ blob }) => keyOf(blob)));
   const indices: number[] = [];
   for (const [index, hash] of plan.fragments.entries()) {

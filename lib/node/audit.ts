@@ -33,7 +33,7 @@ import type { Node } from "./node.ts";
 
 /** How an audit ended. */
 export type AuditResult = {
-  /** `failed` is a wrong proof or an admission; `unanswered` may only be a bad line or a busy disk. */
+  /** `failed` is a wrong proof, `admitted` the holder's own word that it has it no more; `unanswered` may only be a bad line or a busy disk. */
   readonly outcome: AuditOutcome;
   /** One sentence for a person, short enough for the state, with a stranger's words in it. Empty when it passed. */
   readonly detail: string;
@@ -105,20 +105,27 @@ async function run(
   question: Question,
   signal: AbortSignal,
 ): Promise<AuditResult> {
-  let damning = ADMISSIONS;
+  let isAnswered = false;
   try {
     const { request } = question;
     const { bulk } = await askHolder(node, holder, request, signal);
     using reader = bulk;
-    damning = LIES;
+    isAnswered = true;
     await verify(question, reader, signal);
     return { outcome: "passed", detail: "" };
   } catch (error) {
     const code = codeOf(error);
     if (signal.aborted || code === undefined) throw error;
-    const outcome = damning.includes(code) ? "failed" : "unanswered";
-    return { outcome, detail: shortened(messageOf(error)) };
+    return {
+      outcome: outcomeOf(code, isAnswered),
+      detail: shortened(messageOf(error)),
+    };
   }
+}
+
+function outcomeOf(code: ErrorCode, isAnswered: boolean): AuditOutcome {
+  if (isAnswered) return LIES.includes(code) ? "failed" : "unanswered";
+  return ADMISSIONS.includes(code) ? "admitted" : "unanswered";
 }
 
 /** Verifies every leaf when it has arrived, so that a liar is hung up on. @throws `corrupt`, `forged`, and as {@link BulkReader.read} */
@@ -202,12 +209,18 @@ export function observationOf(
   attestation: Attestation,
   audited?: AuditResult,
 ): Observation {
-  if (audited?.outcome === "failed") return "failedAudit";
-  if (audited?.outcome === "passed") return "proved";
+  switch (audited?.outcome) {
+    case "failed":
+      return "failedAudit";
+    case "admitted":
+      return "saidLost";
+    case "passed":
+      return "proved";
+  }
   switch (attestation.answer) {
     case "keeps":
       if (!attestation.indices.includes(index)) return "saidLost";
-      return audited === undefined ? "proved" : "pinged";
+      return audited === undefined ? "claimed" : "pinged";
     case "lost":
       return "saidLost";
     case "present":

@@ -57,7 +57,7 @@ async function heal(
   );
   // Whoever was about to remove these bytes found no row for them just before there was one.
   if (await blobs.size(row.blob, signal) === row.bytes) return;
-  await state.removeFragment(row.planHash, row.index, signal);
+  await state.care.strikeOut(row, storedAtMs, signal);
   throw new TesserasError(
     "overloaded",
     `Cannot heal fragment ${row.index}: its bytes were cleared away meanwhile`,

@@ -5,6 +5,7 @@ import {
   observe,
   type Patience,
   presenceOf,
+  SAMPLING_DEFAULTS,
   type Standing,
 } from "@tesseras/preservation";
 import type {
@@ -26,7 +27,8 @@ import { latestOf } from "./uplink.ts";
 export type Asked = {
   readonly known: Known;
   readonly word: Attestation;
-  readonly audited?: { readonly index: number; readonly result: AuditResult };
+  /** How its audits ended, by index. */
+  readonly audited?: ReadonlyMap<number, AuditResult>;
 };
 
 type Parts = {
@@ -52,10 +54,24 @@ export class Known {
     this.record = record;
   }
 
-  /** Whether it gave its word before, and no proof. */
-  hasEvaded(index: number): boolean {
+  /**
+   * How many audits it owes before its word counts: none after it proved the fragment once and has answered since; a week's
+   * number after it was lost, for then a part of it may be there; never enough after a wrong proof.
+   */
+  auditsOwed(index: number): number {
     const standing = this.standings.get(index);
-    return standing?.is === "unproved" && standing.evasionCount > 0;
+    switch (standing?.is) {
+      case "attested":
+        return 0;
+      case "unproved":
+        return standing.neverProved || standing.evasionCount > 0 ? 1 : 0;
+      case "lost":
+        return standing.why === "failedAudit"
+          ? 0
+          : SAMPLING_DEFAULTS.auditCount;
+      default:
+        return 1;
+    }
   }
 }
 
@@ -194,8 +210,7 @@ export class Holders {
     for (const index of new Set([...known.rows.keys(), ...named, ...claimed])) {
       if (index >= plan.fragments.length) continue;
       const before = known.standings.get(index);
-      const proof = audited?.index === index ? audited.result : undefined;
-      const seen = observationOf(index, word, proof);
+      const seen = observationOf(index, word, audited?.get(index));
       // Nothing is lost that nobody here counted on.
       if (
         seen === "saidLost" && (before === undefined || before.is === "lost")
@@ -204,7 +219,9 @@ export class Holders {
       }
       const after = observe(before, seen, nowMs, patience);
       if (after === before) continue;
-      if (after.is === "lost") node.runtime.counters.add("care.losses");
+      if (after.is === "lost" && before?.is !== "reported") {
+        node.runtime.counters.add("care.losses");
+      }
       known.standings.set(index, after);
       rows.push(this.#rowOf({ known, index, standing: after }));
     }
@@ -220,12 +237,13 @@ export class Holders {
     const { record, claim } = known;
     // One that only its record speaks for gave its word when it signed that.
     const wordMs = claim?.record.sequence ?? record.sequence;
-    const { silence: _over, ...row } = known.rows.get(index) ?? {
+    const { silence: _over, provedSinceMs, ...row }: PlacementRow = known.rows
+      .get(index) ?? {
       planHash: plan.hash,
       index,
       holder: record.id,
       record: record.bytes,
-      bytes: plan.shardBytes,
+      bytes: 0,
       ackedAtMs: wordMs,
       lastSeenMs: wordMs,
       lostAtMs: undefined,
@@ -235,39 +253,38 @@ export class Holders {
         return {
           ...row,
           record: record.bytes,
+          bytes: plan.shardBytes,
           ackedAtMs: standing.atMs,
           lastSeenMs: standing.atMs,
           lostAtMs: undefined,
+          provedSinceMs: standing.sinceMs ?? standing.atMs,
         };
       case "unproved": {
-        const { is: _is, ...silence } = standing;
-        return { ...row, silence };
+        const { is: _is, neverProved, ...silence } = standing;
+        return neverProved || provedSinceMs === undefined
+          ? { ...row, silence }
+          : { ...row, silence, provedSinceMs };
       }
       case "lost":
         return { ...row, lostAtMs: standing.atMs };
       case "reported":
-        return row;
+        return { ...row, bytes: 0, lostAtMs: undefined };
     }
   }
 
   #auditOf({ known, audited }: Asked, atMs: number): readonly AuditRow[] {
-    if (audited === undefined) return [];
-    const { index, result } = audited;
-    // A failed one stays what is known, until the whole fragment is stored again.
-    const standing = known.standings.get(index);
-    const isOver = standing?.is === "lost" && result.outcome !== "failed";
-    if (isOver) return [];
-    const { plan } = this.#parts;
-    return [{
-      planHash: plan.hash,
-      index,
-      holder: known.record.id,
-      atMs,
-      ...result,
-    }];
+    const { hash: planHash } = this.#parts.plan;
+    const holder = known.record.id;
+    return [...audited ?? []].flatMap(([index, result]) => {
+      // A failed one stays what is known, until the whole fragment is stored again.
+      const standing = known.standings.get(index);
+      const isOver = standing?.is === "lost" &&
+        standing.why === "failedAudit" && result.outcome !== "failed";
+      return isOver ? [] : [{ planHash, index, holder, atMs, ...result }];
+    });
   }
 
-  /** Those who have been silent for so long, and are replaced, are counted on no more; others only much later. */
+  /** Those who have been silent for so long, and are replaced or never proved anything, are counted on no more; others only much later. */
   #replaced(nowMs: number): readonly PlacementMark[] {
     const { plan, patience } = this.#parts;
     const graceMs = patience.calmGraceMs;
@@ -283,7 +300,8 @@ export class Holders {
         if (standing.is !== "unproved") continue;
         const presence = presenceOf(standing, nowMs, { graceMs, patience });
         const isOld = nowMs - standing.sinceMs > REMEMBERED_TIMES * graceMs;
-        if (presence !== "gone" || !(proved.has(index) || isOld)) continue;
+        const isOver = proved.has(index) || isOld || standing.neverProved;
+        if (presence !== "gone" || !isOver) continue;
         standings.set(index, { is: "lost", why: "said", atMs: nowMs });
         const holder = record.id;
         marks.push({ planHash: plan.hash, index, holder, lostAtMs: nowMs });
@@ -301,12 +319,19 @@ function nameOf(
 
 /** What a row says about a fragment at a holder. */
 function standingOf(row: PlacementRow, failed: AuditRow | undefined): Standing {
-  const { lostAtMs, silence, lastSeenMs, ackedAtMs } = row;
+  const { lostAtMs, silence, lastSeenMs, ackedAtMs, provedSinceMs } = row;
   if (lostAtMs !== undefined) {
     const isProven = failed !== undefined && ackedAtMs <= failed.atMs;
     const why = isProven ? "failedAudit" : "said";
     return { is: "lost", why, atMs: lostAtMs };
   }
-  if (silence !== undefined) return { is: "unproved", ...silence };
-  return { is: "attested", atMs: lastSeenMs };
+  if (silence !== undefined) {
+    const never = provedSinceMs === undefined
+      ? { neverProved: true } as const
+      : {};
+    return { is: "unproved", ...silence, ...never };
+  }
+  return provedSinceMs === undefined
+    ? { is: "reported", atMs: lastSeenMs }
+    : { is: "attested", atMs: lastSeenMs, sinceMs: provedSinceMs };
 }

@@ -2,7 +2,7 @@
 import { type Blobs, readAhead } from "@tesseras/blobs";
 import { codeOf, equal } from "@tesseras/core";
 import { Blake3 } from "@tesseras/crypto";
-import type { Keeping } from "@tesseras/preservation";
+import type { Keeping, Standing } from "@tesseras/preservation";
 import type { FragmentRow, State } from "@tesseras/state";
 import type { Plan } from "@tesseras/tessera";
 import type { NodeRecord } from "@tesseras/wire";
@@ -31,26 +31,34 @@ export async function ownFragments(
   scrub: boolean,
   signal: AbortSignal,
 ): Promise<OwnFragments> {
-  const rows = (await state.fragmentsOf(plan.tesseraId, signal))
-    .filter(({ planHash }) => equal(planHash, plan.hash));
+  const rows = await state.fragmentsOfPlan(plan.hash, signal);
   const isHolder = rows.some(({ owner }) => owner !== undefined);
-  const vouched = isHolder ? rows : [];
-  const rotten: FragmentRow[] = [];
+  const vouched = new Set(isHolder ? rows : []);
   for (const row of scrub ? vouched : []) {
     if (await isWhole(node, { blobs, row }, signal)) continue;
-    rotten.push(row);
     await strikeOut(node, row, signal);
+    vouched.delete(row);
   }
+  // With those that somebody else's question found before.
+  const rotten = await state.care.struck(plan.hash, signal);
   return {
     rotten,
-    keepings: (self, atMs) =>
-      vouched.map((row) => ({
-        index: row.index,
-        holder: { id: self.id, subnet: self.subnet },
-        standing: rotten.includes(row)
-          ? { is: "lost", why: "corruptLocal", atMs }
-          : { is: "attested", atMs },
-      })),
+    keepings: ({ id, subnet }, atMs) => {
+      const keeping = (
+        { index }: FragmentRow,
+        standing: Standing,
+      ): Keeping => ({
+        index,
+        holder: { id, subnet },
+        standing,
+      });
+      return [
+        ...[...vouched].map((row) => keeping(row, { is: "attested", atMs })),
+        ...rotten.map((row) =>
+          keeping(row, { is: "lost", why: "corruptLocal", atMs })
+        ),
+      ];
+    },
   };
 }
 

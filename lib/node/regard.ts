@@ -2,14 +2,25 @@
  * One look at a tessera: who keeps what of it by their own word and by proof, what that says about how it is, and all of it
  * written down, so that the next look, after a restart too, knows since when somebody has been silent.
  */
-import { equal, keyOf, keyOfTessera, mapBounded, toHex } from "@tesseras/core";
+import {
+  equal,
+  keyOf,
+  keyOfTessera,
+  mapBounded,
+  shuffled,
+  toHex,
+} from "@tesseras/core";
 import { ATTEST_PARALLEL } from "@tesseras/core/limits";
 import {
   type Health,
+  type HealthOptions,
+  isNewcomer,
   judge,
   type Keeping,
   type Patience,
+  type PlanView,
   presenceOf,
+  surplusOf,
   turnPlace,
 } from "@tesseras/preservation";
 import type { Blobs } from "@tesseras/blobs";
@@ -17,13 +28,14 @@ import type { FragmentRow, State } from "@tesseras/state";
 import type { Plan } from "@tesseras/tessera";
 import type { NodeRecord } from "@tesseras/wire";
 import { attest } from "./attest.ts";
-import { audit } from "./audit.ts";
+import { audit, type AuditResult } from "./audit.ts";
 import { findNodes } from "./find.ts";
 import { type Asked, Holders, type Known } from "./holders.ts";
 import type { Node } from "./node.ts";
 import { findProviders } from "./providers.ts";
 import type { Provider } from "./pointers.ts";
-import { ownFragments } from "./own_fragments.ts";
+import { type OwnFragments, ownFragments } from "./own_fragments.ts";
+import type { Spare } from "./release.ts";
 
 /** What a look works with. */
 export type RegardParts = {
@@ -61,8 +73,10 @@ export type Regard = {
   readonly live: readonly NodeRecord[];
   /** Keys of holders that nothing more is given to: they owe a proof. */
   readonly doubtful: ReadonlySet<string>;
-  /** Fragments of our own whose bytes are wrong or gone. They are struck out already. */
+  /** Fragments of our own whose bytes are wrong or gone, and that nobody else keeps. They are struck out already. */
   readonly rotten: readonly FragmentRow[];
+  /** After a whole look: a fragment of ours that a nearer holder keeps, too. */
+  readonly spare: Spare | undefined;
 };
 
 /**
@@ -81,7 +95,10 @@ export async function regard(
   counters.add("care.looks");
   const claims = depth === "silent" ? [] : await claimsOn(node, plan, signal);
   const holders = await Holders.read({ node, state, plan, patience }, signal);
-  for (const claim of claims) holders.claimed(claim);
+  // Not all fit where somebody makes many up: others another time.
+  for (const claim of shuffled(claims, node.runtime.random)) {
+    holders.claimed(claim);
+  }
   const own = await ownFragments(parts, plan, depth === "whole", signal);
   const asked = await mapBounded(
     holders.toAsk(depth === "silent"),
@@ -97,11 +114,12 @@ export async function regard(
   else await holders.note(asked, atMs, signal);
   const self = node.record();
   const keepings = [...holders.keepings(), ...own.keepings(self, atMs)];
-  const health = judge(
-    { dataCount: plan.dataCount, parityCount: plan.parityCount, keepings },
-    atMs,
-    { patience, subnetLimit: parts.subnetLimit },
-  );
+  const watch = await state.care.watch(plan.hash, signal);
+  const { dataCount, parityCount } = plan;
+  const watchedSinceMs = watch?.watchedSinceMs;
+  const view = { dataCount, parityCount, keepings, watchedSinceMs };
+  const options = { patience, subnetLimit: parts.subnetLimit };
+  const health = judge(view, atMs, options);
   const live = health.live.flatMap(({ id }) =>
     equal(id, node.id) ? self : holders.recordOf(id) ?? []
   );
@@ -117,11 +135,50 @@ export async function regard(
         ? [{ record: word.record, holder: known.record }]
         : []
     ),
-    held: heldOf(parts, { keepings, live, atMs }),
+    held: heldOf(parts, { keepings, live, atMs, watchedSinceMs }),
     live,
     doubtful: holders.doubtful(),
-    rotten: own.rotten,
+    rotten: await toHeal(parts, { own, keepings }, signal),
+    spare: depth === "whole" && !isCutOff
+      ? spareOf(node, plan, { view, atMs, options, holders })
+      : undefined,
   };
+}
+
+function spareOf(
+  node: Node,
+  { tesseraId }: Plan,
+  { view, atMs, options, holders }: {
+    readonly view: PlanView;
+    readonly atMs: number;
+    readonly options: HealthOptions;
+    readonly holders: Holders;
+  },
+): Spare | undefined {
+  const own = { key: keyOfTessera(tesseraId), self: node.id };
+  const surplus = surplusOf({ ...view, ...own }, atMs, options);
+  const keeper = surplus && holders.recordOf(surplus.keeper.id);
+  return surplus && keeper && { index: surplus.index, keeper };
+}
+
+/** What rotted here and nobody else keeps by now; the rest we are rid of, for twice is no better than once. */
+async function toHeal(
+  { node, state }: RegardParts,
+  { own: { rotten }, keepings }: {
+    readonly own: OwnFragments;
+    readonly keepings: readonly Keeping[];
+  },
+  signal: AbortSignal,
+): Promise<readonly FragmentRow[]> {
+  const elsewhere = new Set(
+    keepings.filter(({ holder, standing }) =>
+      standing.is === "attested" && !equal(holder.id, node.id)
+    ).map(({ index }) => index),
+  );
+  const isReplaced = ({ index }: FragmentRow) => elsewhere.has(index);
+  const replaced = rotten.filter(isReplaced);
+  if (replaced.length > 0) await state.care.removeStruck(replaced, signal);
+  return rotten.filter((row) => !isReplaced(row));
 }
 
 function placeOf(
@@ -144,7 +201,7 @@ async function claimsOn(
   );
 }
 
-/** A holder's word, and in a whole look, or of one that evaded before, its proof of one fragment. */
+/** A holder's word, its proof of all that it never proved or owes, and in a whole look of one fragment in any case. */
 async function ask(
   node: Node,
   plan: Plan,
@@ -158,20 +215,50 @@ async function ask(
   const word = await attest(node, record, asked, signal);
   if (word.answer !== "keeps") return { known, word };
   const named = word.indices.filter((index) => index < plan.fragments.length);
-  const doubtful = named.filter((index) => known.hasEvaded(index));
-  const among = depth === "whole" && doubtful.length === 0 ? named : doubtful;
-  const index = among[node.runtime.random.below(Math.max(1, among.length))];
-  if (index === undefined) return { known, word };
-  const result = await audit(node, record, plan, index, signal);
-  if (result.outcome === "failed") {
+  const drawn = shuffled(named, node.runtime.random);
+  const owed = drawn.filter((index) => known.auditsOwed(index) > 0);
+  const among = depth === "whole" && owed.length === 0
+    ? drawn.slice(0, 1)
+    : owed;
+  const audited = new Map<number, AuditResult>();
+  for (const index of among) {
+    const times = Math.max(1, known.auditsOwed(index));
+    const result = await auditTimes(node, record, {
+      plan,
+      index,
+      times,
+    }, signal);
+    audited.set(index, result);
+    // Who proves one thing not will hardly prove another: whoever claims everything costs one question.
+    if (result.outcome !== "passed") break;
+  }
+  return { known, word, audited };
+}
+
+/** Audits a fragment so many times, until one is not passed. */
+async function auditTimes(
+  node: Node,
+  holder: NodeRecord,
+  { plan, index, times }: {
+    readonly plan: Plan;
+    readonly index: number;
+    readonly times: number;
+  },
+  signal: AbortSignal,
+): Promise<AuditResult> {
+  let result = await audit(node, holder, plan, index, signal);
+  for (let time = 1; time < times && result.outcome === "passed"; time++) {
+    result = await audit(node, holder, plan, index, signal);
+  }
+  if (result.outcome === "failed" || result.outcome === "admitted") {
     node.runtime.log.warn("care.audit_failed", {
       tessera: toHex(plan.tesseraId),
       index,
-      holder: toHex(record.id),
+      holder: toHex(holder.id),
       reason: result.detail,
     });
   }
-  return { known, word, audited: { index, result } };
+  return result;
 }
 
 /** Whether nobody of the network answers: then it is our own line that is silent. */
@@ -187,20 +274,25 @@ async function isAlone(
 /** Who keeps each fragment: somebody who proved it rather than somebody who is silent. */
 function heldOf(
   { patience }: RegardParts,
-  { keepings, live, atMs }: {
+  { keepings, live, atMs, watchedSinceMs }: {
     readonly keepings: readonly Keeping[];
     readonly live: readonly NodeRecord[];
     readonly atMs: number;
+    readonly watchedSinceMs: number | undefined;
   },
 ): ReadonlyMap<number, NodeRecord> {
-  const graceMs = patience.calmGraceMs;
+  const forgiven = {
+    graceMs: patience.calmGraceMs,
+    patience,
+    isNewcomer: isNewcomer(watchedSinceMs, atMs, patience),
+  };
   const records = new Map(live.map((record) => [keyOf(record.id), record]));
   const held = new Map<number, NodeRecord>();
   const proved = new Set<number>();
   for (const { index, holder, standing } of keepings) {
     const record = records.get(keyOf(holder.id));
     if (record === undefined || proved.has(index)) continue;
-    const presence = presenceOf(standing, atMs, { graceMs, patience });
+    const presence = presenceOf(standing, atMs, forgiven);
     if (presence === "gone" || presence === "lost") continue;
     held.set(index, record);
     if (presence === "proved") proved.add(index);

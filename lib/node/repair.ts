@@ -22,6 +22,7 @@ import type { Budget } from "./budget.ts";
 import { candidatesFor } from "./candidates.ts";
 import { Gather } from "./gather.ts";
 import { healAll } from "./heal.ts";
+import { forgetKept, KeptFragments, type Taker } from "./kept_fragments.ts";
 import type { Node } from "./node.ts";
 import { type Provider, storeProviders } from "./pointers.ts";
 import { keepNewest } from "./publish.ts";
@@ -88,15 +89,17 @@ export async function repair(
       `Cannot place ${seen.health.replicate.length} fragments: nobody is there to take any`,
     );
   }
-  await requireRoom(blobs, plan, wanted.length, signal);
+  const mayKeep = await requireRoom(blobs, plan, wanted.length, signal);
   counters.add("repair.begun");
   await using assembly = await Assembly.open(blobs, plan, signal);
   await takeOwn(parts, { plan, assembly }, signal);
-  const fetchedBytes = await fetchRest(parts, { seen, assembly }, signal);
+  const taker = mayKeep ? new KeptFragments(assembly, blobs, plan) : assembly;
+  const fetchedBytes = await fetchRest(parts, { seen, taker }, signal);
   const rows = order.heal.map(({ index }) => index);
   await assembly.recreateAll([...wanted, ...rows], signal);
   const healed = await healAll(parts, { plan, assembly }, order.heal, signal);
   const sent = await send(parts, { seen, order, assembly }, signal);
+  await forgetKept(parts, plan, signal);
   const report = { ...sent, healed, fetchedBytes };
   counters.add("repair.done");
   counters.add("repair.placed", report.placed.length);
@@ -148,25 +151,27 @@ async function orderOf(
   };
 }
 
-/** @throws `diskFull` */
+/** @returns whether what is fetched may be kept until all is done, too @throws `diskFull` */
 async function requireRoom(
   blobs: Blobs,
   { dataCount, shardBytes }: Plan,
   madeCount: number,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   const freeBytes = await blobs.freeBytes(signal);
   const wantedBytes = (dataCount + madeCount) * shardBytes;
-  if (freeBytes >= wantedBytes) return;
+  if (freeBytes >= wantedBytes) {
+    return freeBytes >= wantedBytes + dataCount * shardBytes;
+  }
   throw new TesserasError(
     "diskFull",
     `Cannot repair: ${freeBytes} bytes are free, putting fragments together takes ${wantedBytes}`,
   );
 }
 
-/** Takes what is on this disk, as much as is needed. One that does not hash is left out. */
+/** Takes what is on this disk, what a repair before this one fetched with it, as much as is needed. One that does not hash is left out. */
 async function takeOwn(
-  { node, archive }: RepairParts,
+  { node, archive, blobs }: RepairParts,
   { plan, assembly }: { readonly plan: Plan; readonly assembly: Assembly },
   signal: AbortSignal,
 ): Promise<void> {
@@ -174,8 +179,9 @@ async function takeOwn(
   for (let index = 0; index < plan.fragments.length; index++) {
     if (assembly.complete) return;
     try {
-      await using reader = await archive.openFragment(plan, index, signal);
-      if (reader === undefined) continue;
+      await using reader = await archive.openFragment(plan, index, signal) ??
+        await blobs.open(plan.fragments[index]!, signal, "cold");
+      if (reader?.bytes !== plan.shardBytes) continue;
       await using sink = await assembly.begin(index, signal);
       for (let at = 0; at < plan.shardBytes;) {
         const count = await reader.read(at, chunk, signal);
@@ -197,13 +203,13 @@ const CHUNK_BYTES = 1 << 20;
 /** Fetches what is missing to k fragments. @returns the bytes that came */
 async function fetchRest(
   { node, budget }: RepairParts,
-  { seen: { plan, providers }, assembly }: {
+  { seen: { plan, providers }, taker }: {
     readonly seen: Regard;
-    readonly assembly: Assembly;
+    readonly taker: Taker;
   },
   signal: AbortSignal,
 ): Promise<number> {
-  if (assembly.complete) return 0;
+  if (taker.complete) return 0;
   let fetchedBytes = 0;
   const onEvent: ConstructorParameters<typeof Gather>[0]["onEvent"] = (
     event,
@@ -211,8 +217,8 @@ async function fetchRest(
     if (event.type === "received") fetchedBytes = event.receivedBytes;
   };
   const group = providers.filter(({ holder }) => !equal(holder.id, node.id));
-  await new Gather({ node, plan, assembly, group, onEvent, budget })
-    .run(signal);
+  const into = { assembly: taker, group, onEvent, budget };
+  await new Gather({ node, plan, ...into }).run(signal);
   return fetchedBytes;
 }
 

@@ -150,6 +150,15 @@ export function judge(
   };
 }
 
+/** Whether we have looked after something for so short a time that we take others' word for what we had no time to see proved. */
+export function isNewcomer(
+  watchedSinceMs: number | undefined,
+  nowMs: number,
+  { graceMs }: Patience = PATIENCE_DEFAULTS,
+): boolean {
+  return !(nowMs - (watchedSinceMs ?? nowMs) >= graceMs);
+}
+
 type Seen = { readonly keeping: Keeping; readonly presence: Presence };
 
 type Presences = {
@@ -170,7 +179,7 @@ function bestPresences(
     presencesWithin(view, nowMs, {
       patience,
       graceMs,
-      isNewcomer: !(nowMs - (view.watchedSinceMs ?? nowMs) >= patience.graceMs),
+      isNewcomer: isNewcomer(view.watchedSinceMs, nowMs, patience),
     });
   const usual = within(patience.graceMs);
   const proved = usual.byIndex.filter((best) => best === "proved").length;

@@ -11,6 +11,7 @@ export {
   HEALTH_DEFAULTS,
   type HealthOptions,
   type Holder,
+  isNewcomer,
   judge,
   type Keeping,
   type PlanView,
@@ -77,6 +78,7 @@ export {
   RETRY_UNPROVED_MS,
   type Standing,
 } from "./standing.ts";
+export { type Surplus, surplusOf, type SurplusView } from "./surplus.ts";
 export {
   actAtMs,
   isTurn,

@@ -6,10 +6,15 @@ import { unreachable } from "@tesseras/core";
 
 /** What is known of a fragment at a holder. Times are Unix milliseconds of the node that knows it. */
 export type Standing =
-  /** Somebody says that the holder keeps it; nobody here has asked yet. */
+  /** Somebody says that the holder keeps it, maybe itself; it has shown none of its bytes. */
   | { readonly is: "reported"; readonly atMs: number }
-  /** The holder proved it, or acknowledged it as stored, at that time. */
-  | { readonly is: "attested"; readonly atMs: number }
+  /** The holder gave its word at that time, and has proved it by bytes once, or took them from us. */
+  | {
+    readonly is: "attested";
+    readonly atMs: number;
+    /** Since when it has answered without a gap; `atMs` where it is left out. */
+    readonly sinceMs?: number;
+  }
   /** The holder has proved nothing since. */
   | {
     readonly is: "unproved";
@@ -39,8 +44,10 @@ export type LostWhy =
 
 /** What happened when a holder was asked, or what it said by itself. */
 export type Observation =
-  /** It answered an attestation or an audit rightly. */
+  /** It answered an audit rightly. */
   | "proved"
+  /** It gave its signed word that it keeps it, and nobody asked for more. */
+  | "claimed"
   /** It acknowledged the whole fragment as stored just now. */
   | "stored"
   /** Neither the attestation nor a ping was answered, while others were heard. */
@@ -99,10 +106,12 @@ export function observe(
 ): Standing {
   switch (seen) {
     case "stored":
-      return { is: "attested", atMs: nowMs };
+      return { is: "attested", atMs: nowMs, sinceMs: nowMs };
     case "proved":
       if (before?.is === "lost" && isForBytes(before.why)) return before;
-      return { is: "attested", atMs: nowMs };
+      return attested(before, nowMs);
+    case "claimed":
+      return claimed(before, nowMs);
     case "unanswered":
     case "pinged":
       if (before?.is === "lost") return before;
@@ -118,6 +127,35 @@ export function observe(
       return { is: "lost", why: "corruptLocal", atMs: nowMs };
     default:
       return unreachable(seen);
+  }
+}
+
+function attested(before: Standing | undefined, nowMs: number): Standing {
+  const sinceMs = before?.is === "attested"
+    ? before.sinceMs ?? before.atMs
+    : nowMs;
+  return { is: "attested", atMs: nowMs, sinceMs };
+}
+
+/** A word costs nothing, so it renews what was proved once, and proves nothing by itself. */
+function claimed(before: Standing | undefined, nowMs: number): Standing {
+  switch (before?.is) {
+    case undefined:
+      return { is: "reported", atMs: nowMs };
+    case "reported":
+      return before;
+    case "attested":
+      return attested(before, nowMs);
+    case "unproved":
+      // Who was there and proved nothing owes bytes now.
+      if (before.evasionCount > 0) return before;
+      return before.neverProved
+        ? { is: "reported", atMs: nowMs }
+        : attested(before, nowMs);
+    case "lost":
+      return isForBytes(before.why) ? before : { is: "reported", atMs: nowMs };
+    default:
+      return unreachable(before);
   }
 }
 

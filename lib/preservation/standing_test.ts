@@ -162,3 +162,49 @@ Deno.test("nobody is ever gone by silence alone sooner than the grace", () => {
     }
   }));
 });
+
+Deno.test("a word renews what was proved, and makes nothing of what was not", () => {
+  const is = (standing: Standing): string => standing.is;
+  const proved = observe(undefined, "proved", 5);
+  assertEquals(observe(proved, "claimed", 9), {
+    is: "attested",
+    atMs: 9,
+    sinceMs: 5,
+  });
+  const reported = observe(undefined, "claimed", 5);
+  assertEquals(reported, { is: "reported", atMs: 5 });
+  assertEquals(observe(reported, "claimed", 9), reported);
+  assertEquals(is(observe(reported, "proved", 9)), "attested");
+  const asleep = observe(proved, "unanswered", 9);
+  assertEquals(observe(asleep, "claimed", 12), {
+    is: "attested",
+    atMs: 12,
+    sinceMs: 12,
+  });
+  const evading = observe(proved, "pinged", 9);
+  assertEquals(observe(evading, "claimed", 12), evading);
+  const unknown = observe(reported, "unanswered", 9);
+  assertEquals(is(observe(unknown, "claimed", 12)), "reported");
+  const lost = observe(proved, "saidLost", 9);
+  assertEquals(is(observe(lost, "claimed", 12)), "reported");
+  const liar = observe(proved, "failedAudit", 9);
+  assertEquals(observe(liar, "claimed", 12), liar);
+});
+
+Deno.test("however often a name that proves nothing gives its word, it counts for nobody but a newcomer", () => {
+  const seen = fc.constantFrom<Observation>("claimed", "unanswered", "pinged");
+  fc.assert(
+    fc.property(fc.array(seen, { minLength: 1, maxLength: 40 }), (history) => {
+      let standing: Standing | undefined;
+      for (const [at, what] of history.entries()) {
+        standing = observe(standing, what, at * 2 * HOUR_MS);
+      }
+      const nowMs = 2 * HOUR_MS * history.length;
+      const counts = presenceOf(standing!, nowMs, {
+        graceMs,
+        isNewcomer: false,
+      });
+      assertEquals(counts, "gone");
+    }),
+  );
+});

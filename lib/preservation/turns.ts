@@ -108,8 +108,8 @@ export function isTurn(turn: Turn, nowMs: number): boolean {
   return nowMs >= turn.beginsMs && nowMs < turn.endsMs;
 }
 
-/** The XOR metric (Kademlia 2.1). */
-function nearer(key: NodeId, a: NodeId, b: NodeId): number {
+/** Which of two is nearer to a key, as for sorting: the XOR metric (Kademlia 2.1). */
+export function nearer(key: NodeId, a: NodeId, b: NodeId): number {
   for (let i = 0; i < key.length; i++) {
     const difference = (key[i]! ^ a[i]!) - (key[i]! ^ b[i]!);
     if (difference !== 0) return difference;

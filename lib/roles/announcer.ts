@@ -1,7 +1,6 @@
 /** A holder's word on what it keeps: signed when asked for, told to the DHT soon after something came, and again in rounds of an hour. */
 import {
   codeOf,
-  equal,
   type Hash,
   keyOf,
   keyOfTessera,
@@ -125,9 +124,8 @@ export class Announcer {
     const { state, pointerTtlMs } = this.#options;
     const sequence = await this.#sequence.next(signal);
     // Read after the number was drawn: so a higher number never leaves out what a lower one was signed for.
-    const rows = await state.fragmentsOf(tesseraId, signal);
-    const indices = rows.filter((row) => equal(row.planHash, planHash))
-      .map(({ index }) => index).sort((a, b) => a - b);
+    const rows = await state.fragmentsOfPlan(planHash, signal);
+    const indices = rows.map(({ index }) => index);
     if (indices.length === 0) return undefined;
     return signProviderRecord({
       tesseraId,

@@ -19,6 +19,7 @@ import {
   type Regard,
   regard,
   type RegardParts,
+  release,
   repair,
   type RepairParts,
 } from "@tesseras/node";
@@ -119,9 +120,11 @@ export class Caretaker {
   }
 
   /** Looks at one plan and decides. One that cannot be looked at now does not hold up the others. */
-  async #attend(row: WatchRow, signal: AbortSignal): Promise<void> {
+  async #attend(due: WatchRow, signal: AbortSignal): Promise<void> {
     const { node, state, tempo: { pace, retryMs } } = this.#parts;
     const { clock, counters, log } = node.runtime;
+    // What an older version wrote down does not say it: a newcomer from now on.
+    const row = { watchedSinceMs: clock.nowMs(), ...due };
     try {
       const plan = await this.#planOf(row.planHash, signal);
       if (plan === undefined) return;
@@ -137,11 +140,9 @@ export class Caretaker {
         pace,
       );
       const isRound = ward.round !== round && looksIn(round, ward.place);
-      const depth: Depth = isRound
-        ? "whole"
-        : row.state === "idle"
-        ? "silent"
-        : "again";
+      const isWorse = row.state !== "idle" ||
+        (await state.care.struck(plan.hash, signal)).length > 0;
+      const depth: Depth = isRound ? "whole" : isWorse ? "again" : "silent";
       const seen = await regard(this.#regardParts, plan, depth, signal);
       if (isRound && !seen.isCutOff) ward.round = round;
       if (depth !== "silent") ward.place = seen.place;
@@ -178,7 +179,10 @@ export class Caretaker {
       return await state.care.putWatch({ ...row, dueAtMs }, signal);
     }
     const isOurs = await this.#tellPublication(seen, signal);
-    if (health.state !== "needsReplication" && seen.rotten.length === 0) {
+    const isRotten = seen.rotten.length > 0 && health.state !== "lostForGood";
+    if (health.state !== "needsReplication" && !isRotten) {
+      const { plan, spare } = seen;
+      if (spare) await release(this.#parts, plan, spare, signal);
       return await this.#rest(row, seen, signal);
     }
     return await this.#wait(row, { seen, isOurs }, signal);
@@ -198,9 +202,10 @@ export class Caretaker {
     const turn = this.#turn(seen, sinceMs, atMs);
     if (isNew) this.#tellNeed(seen, turn.place);
     const isOurTurn = !isNew && isTurn(turn, atMs);
-    const mayPlace = isOurTurn && (health.canRebuild || isOurs);
+    const mayMake = health.canRebuild || isOurs;
+    const mayPlace = isOurTurn && mayMake;
     // What is rotten here is ours alone to heal, and waits for nobody.
-    const isWork = mayPlace || seen.rotten.length > 0;
+    const isWork = mayPlace || mayMake && seen.rotten.length > 0;
     const next = isOurTurn && !isWork
       ? this.#turn(seen, sinceMs, turn.endsMs)
       : turn;
@@ -259,19 +264,24 @@ export class Caretaker {
     seen: Regard,
     signal: AbortSignal,
   ): Promise<void> {
-    const { state, tempo: { retryMs } } = this.#parts;
+    const { state, tempo: { retryMs, tickMs } } = this.#parts;
     const { health, atMs, plan, silentSinceMs } = seen;
     const lookMs = this.#nextLookMs(keyOfTessera(plan.tesseraId), seen);
-    const dueAtMs = silentSinceMs === undefined
-      ? lookMs
-      : Math.min(lookMs, atMs + retryMs);
+    // What somebody's question found meanwhile is no matter of tomorrow.
+    const rotten = await state.care.struck(plan.hash, signal);
+    const soonMs = rotten.length > 0
+      ? tickMs
+      : silentSinceMs === undefined
+      ? Infinity
+      : retryMs;
+    const dueAtMs = Math.min(lookMs, atMs + soonMs);
     const isLost = health.state === "lostForGood";
     if (isLost && row.detail === "") this.#tellLoss(seen);
     const detail = isLost
       ? `${health.census.hopedCount} fragments are left of ${plan.dataCount} that are needed`
       : "";
     await state.care.putWatch({
-      planHash: plan.hash,
+      ...row,
       dueAtMs,
       state: "idle",
       sinceMs: row.state === "idle" ? row.sinceMs : atMs,

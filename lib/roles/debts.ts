@@ -10,7 +10,8 @@ import type { Node } from "@tesseras/node";
 import { mayAccept, RECIPROCITY_DEFAULTS } from "@tesseras/preservation";
 import type { State } from "@tesseras/state";
 import type { Plan } from "@tesseras/tessera";
-import type { NodeRecord } from "@tesseras/wire";
+import type { NodeRecord, ProviderRecord } from "@tesseras/wire";
+import { RepairProof } from "./repair_proof.ts";
 
 /** What {@link Debts} works with. */
 export type DebtParts = {
@@ -23,25 +24,39 @@ export type DebtParts = {
 /** Watches over what peers owe this node. */
 export class Debts {
   readonly #parts: DebtParts;
+  readonly #proof: RepairProof;
   /** Bytes on their way that will be owed, by peer. */
   readonly #promised = new Map<string, number>();
 
   constructor(parts: DebtParts) {
     this.#parts = parts;
+    this.#proof = new RepairProof(parts.node);
   }
 
   /**
-   * Whether a sender repairs: it keeps some of the same plan itself, by its own signed word of now, and what it asks for others is
-   * no debt of its own.
+   * Whether a sender repairs, and what it brings is no debt of its own: it gives its signed word of now that it keeps some of the
+   * same plan, and what can be seen agrees. Where it does not, what it brings is charged like anything else.
    *
-   * @throws `forged`, `malformed`, `refused` for a word that is not that
+   * @throws `forged`, `malformed`, `refused` for a word that is not that; the signal's error
    */
-  isRepair(
+  async isRepair(
     from: NodeRecord,
-    plan: Plan,
-    word: Uint8Array | undefined,
-  ): boolean {
+    { plan, index, word }: {
+      readonly plan: Plan;
+      readonly index: number;
+      readonly word: Uint8Array | undefined;
+    },
+    signal: AbortSignal,
+  ): Promise<boolean> {
     if (word === undefined) return false;
+    const record = this.#wordOf(from, plan, word);
+    const claim = { from, plan, index, word: record };
+    if (await this.#proof.holds(claim, signal)) return true;
+    this.#parts.node.runtime.counters.add("fragment.repair_unseen");
+    return false;
+  }
+
+  #wordOf(from: NodeRecord, plan: Plan, word: Uint8Array): ProviderRecord {
     const { records, runtime } = this.#parts.node;
     try {
       const record = records.provider(word, runtime.clock.nowMs());
@@ -49,7 +64,7 @@ export class Debts {
         equal(record.holder, from.id) &&
         equal(record.planHash, plan.hash) &&
         equal(record.tesseraId, plan.tesseraId)
-      ) return true;
+      ) return record;
       throw new TesserasError(
         "forged",
         "Cannot keep a fragment for a repairer: its word is on something else",

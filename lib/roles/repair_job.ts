@@ -1,5 +1,5 @@
 /** A repair whose turn has come, and what it is worth beside others. */
-import { equal, keyOfTessera, type NodeId } from "@tesseras/core";
+import { keyOfTessera, type NodeId } from "@tesseras/core";
 import { DEFICIT_MAX } from "@tesseras/core/limits";
 import { rankOfAccount, type Regard } from "@tesseras/node";
 import type { ReciprocityRank, RepairJob, Turn } from "@tesseras/preservation";
@@ -50,8 +50,7 @@ async function ownerOf(
   { plan }: Regard,
   signal: AbortSignal,
 ): Promise<NodeId | undefined> {
-  const rows = await state.fragmentsOf(plan.tesseraId, signal);
-  return rows.find(({ planHash, owner, isRepair }) =>
-    equal(planHash, plan.hash) && owner !== undefined && !isRepair
-  )?.owner;
+  const rows = await state.fragmentsOfPlan(plan.hash, signal);
+  return rows.find(({ owner, isRepair }) => owner !== undefined && !isRepair)
+    ?.owner;
 }

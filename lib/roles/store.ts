@@ -24,6 +24,7 @@ import { fragmentSource } from "./fragment_source.ts";
 import { PlanKeeper } from "./plan_keeper.ts";
 import { proofHandlers, type ProofParts } from "./proofs.ts";
 import { type Sender, Space, type SpacePromise } from "./space.ts";
+import { strikeOut } from "./strike_out.ts";
 import { Turns } from "./turns.ts";
 
 /** What the role needs, and how much it gives. */
@@ -85,7 +86,8 @@ class Store {
   readonly #options: StoreOptions;
   readonly #space: Space;
   readonly #debts: Debts;
-  readonly #verified = new Map<string, Plan>();
+  /** By the hash of their bytes, the one seen first in front. */
+  readonly #verified = new Map<string, Promise<Plan>>();
   /** The row of a fragment is written and struck out by one at a time, so that a healed one is not struck out for what it was before. */
   readonly #rows = new Turns();
 
@@ -125,12 +127,10 @@ class Store {
         `Cannot keep fragment ${request.index}: the plan has ${plan.fragments.length} of ${plan.shardBytes} bytes, ${request.bulk} were announced`,
       );
     }
-    const order = {
-      sender: this.#senderOf(from),
-      plan,
-      index: request.index,
-      isRepair: this.#debts.isRepair(from, plan, request.repair),
-    };
+    const { index, repair: word } = request;
+    const isRepair = await this.#debts
+      .isRepair(from, { plan, index, word }, signal);
+    const order = { sender: this.#senderOf(from), plan, index, isRepair };
     const here = await this.#wholeRow(plan, request.index, signal);
     // What is here needs no second sending: its octets stay unread.
     if (here === undefined) await this.#take(order, bulk, signal);
@@ -203,18 +203,28 @@ class Store {
     };
   }
 
-  /** Reads and checks a plan; both signatures are verified once per plan. */
+  /** Reads and checks a plan; both signatures are verified once per plan, also when its fragments come all at once. */
   async #planOf(bytes: Uint8Array): Promise<Plan> {
     const key = keyOf(blake3(bytes));
     const known = this.#verified.get(key);
-    if (known !== undefined) return known;
-    const plan = readPlan(bytes);
-    await verifyPlan(plan, this.#options.suite);
+    if (known !== undefined) return await known;
+    const verifying = this.#verify(bytes);
     if (this.#verified.size >= PLANS_REMEMBERED) {
       const [oldest] = this.#verified.keys();
       if (oldest !== undefined) this.#verified.delete(oldest);
     }
-    this.#verified.set(key, plan);
+    this.#verified.set(key, verifying);
+    try {
+      return await verifying;
+    } catch (error) {
+      if (this.#verified.get(key) === verifying) this.#verified.delete(key);
+      throw error;
+    }
+  }
+
+  async #verify(bytes: Uint8Array): Promise<Plan> {
+    const plan = readPlan(bytes);
+    await verifyPlan(plan, this.#options.suite);
     return plan;
   }
 
@@ -345,7 +355,7 @@ class Store {
     how: "absent" | "corrupt",
     signal: AbortSignal,
   ): Promise<void> {
-    const { counters, log } = this.#node.runtime;
+    const { clock, counters, log } = this.#node.runtime;
     const { state } = this.#options;
     using _turn = await this.#rows.enter(turnOf(row), signal);
     const now = await state.fragment(row.planHash, row.index, signal);
@@ -356,7 +366,7 @@ class Store {
       index: row.index,
       blob: toHex(row.blob),
     });
-    await state.removeFragment(row.planHash, row.index, signal);
+    await strikeOut({ state, clock }, row, signal);
     this.announcer.queue(row.planHash);
   }
 }

@@ -64,6 +64,7 @@ export class Wards {
     const nowMs = node.runtime.clock.nowMs();
     const beforeMs = nowMs - FORGET_INTERVALS * pace.intervalMs;
     await state.care.expirePlacements(Math.max(0, beforeMs), signal);
+    await state.care.expireStruck(Math.max(0, beforeMs), signal);
   }
 
   /** Begins to care for a plan, with the next round. @returns its key */
@@ -86,6 +87,7 @@ export class Wards {
         sinceMs: nowMs,
         attempts: 0,
         detail: "",
+        watchedSinceMs: nowMs,
       }, signal);
     }
     this.of(planHash);

@@ -24,6 +24,7 @@ Deno.test("in a bad half year nothing is lost, little is stored twice, and holde
   assertTrue(figures.holdersLost > 40, `${figures.holdersLost} holders`);
   assertTrue(figures.repairs > 5, `${figures.repairs} repairs`);
   assertTrue(figures.expansionMean <= 1.6, `${figures.expansionMean}`);
+  assertEquals(figures.fragmentsReleasedLast, 0);
   // A copy costs itself, a fragment of 16 + 8 at most the pack for three and of 48 + 24 for seven.
   assertTrue(figures.bytesMovedPerByteLost < 12);
   assertTrue(
@@ -49,6 +50,15 @@ Deno.test("one seed gives one history, another seed another", () => {
   );
   assertEquals(figures[0], figures[1]);
   assertTrue(figures[0] !== figures[2]);
+});
+
+Deno.test("holders let go of what returning ones brought back, and never of the last", () => {
+  const tiers = [{ ...TIERS[1]!, count: 8 }];
+  const options = { ...SMALL, years: 1, tiers };
+  const figures = figuresOf(options, live(options));
+  assertTrue(figures.fragmentsReleased > 5, `${figures.fragmentsReleased}`);
+  assertEquals(figures.fragmentsReleasedLast, 0);
+  assertEquals(figures.lost, 0);
 });
 
 Deno.test("where nobody ever counts as gone, tesseras are lost as the model without repair says", () => {

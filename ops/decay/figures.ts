@@ -22,6 +22,9 @@ export type Figures = {
   readonly repairs: number;
   readonly fragmentsMade: number;
   readonly fragmentsMadeTwice: number;
+  readonly fragmentsReleased: number;
+  /** Released though nobody else had them: there must be none. */
+  readonly fragmentsReleasedLast: number;
   readonly looksPerTesseraDay: number;
   /** Fragments that could still have been lost, at the worst moment of the unluckiest tessera of each tier. */
   readonly worstMargin: Readonly<Record<string, number>>;
@@ -52,6 +55,8 @@ export function figuresOf(options: Options, history: History): Figures {
     repairs: tally.repairCount,
     fragmentsMade: tally.madeCount,
     fragmentsMadeTwice: tally.doubleCount,
+    fragmentsReleased: tally.releasedCount,
+    fragmentsReleasedLast: tally.releasedLastCount,
     looksPerTesseraDay: rounded(tally.lookCount / tesseraDays),
     worstMargin: Object.fromEntries(
       tiers.entries().map(([name, some]) => [

@@ -52,6 +52,15 @@ export class Kept {
     return copy;
   }
 
+  /** Takes one copy from the disk it lies on. Returns whether another is left. */
+  release(copy: Copy, nowMs: number): boolean {
+    this.copies.delete(copy);
+    if (--this.#counts[copy.index]! > 0) return true;
+    this.#distinctCount--;
+    this.#note(nowMs);
+    return false;
+  }
+
   /** Takes everything away that one member has. Returns how many fragments it were. */
   mourn(member: Member, nowMs: number): number {
     let count = 0;
@@ -61,9 +70,13 @@ export class Kept {
       count++;
       if (--this.#counts[copy.index]! === 0) this.#distinctCount--;
     }
+    this.#note(nowMs);
+    return count;
+  }
+
+  #note(nowMs: number): void {
     const spareCount = this.#distinctCount - this.tier.dataCount;
     this.worstSpareCount = Math.min(this.worstSpareCount, spareCount);
     if (spareCount < 0) this.#lostMs ??= nowMs;
-    return count;
   }
 }

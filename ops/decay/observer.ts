@@ -12,8 +12,10 @@ import {
   lookAtMs,
   looksIn,
   observe,
+  type PlanView,
   roundAt,
   type Standing,
+  surplusOf,
   type Turn,
   TURN_DEFAULTS,
   turnOf,
@@ -36,6 +38,10 @@ export type Tally = {
   writtenBytes: number;
   /** Bytes on holders that were lost for good. */
   lostBytes: number;
+  /** Fragments that a holder let go of, because another keeps the same. */
+  releasedCount: number;
+  /** Those of them that nobody had any more: there must be none. */
+  releasedLastCount: number;
 };
 
 /** What an observer lives in. */
@@ -47,6 +53,8 @@ export type Surroundings = {
   readonly tally: Tally;
   /** Lets somebody keep a fragment from now on. */
   readonly give: (kept: Kept, index: number, member: Member) => Copy;
+  /** Tells that somebody keeps nothing of a tessera any more, and looks after it no longer. */
+  readonly leave: (kept: Kept, member: Member) => void;
 };
 
 /** How long an observer remembers who is silent, after which it would be a newcomer to it. */
@@ -62,6 +70,7 @@ export class Observer {
   #needSinceMs: number | undefined;
   #isActing = false;
   #isRetrying = false;
+  #hasLeft = false;
   #place = 0;
 
   constructor(self: Member, kept: Kept, world: Surroundings) {
@@ -74,7 +83,7 @@ export class Observer {
   }
 
   get #isOver(): boolean {
-    return this.#self.isGone || this.#kept.isLost;
+    return this.#self.isGone || this.#kept.isLost || this.#hasLeft;
   }
 
   #planLook(round: number): void {
@@ -91,7 +100,11 @@ export class Observer {
       calendar.at(thereMs, () => this.#look(round));
       return;
     }
-    if (looksIn(round, this.#place)) this.#consider(true);
+    if (looksIn(round, this.#place)) {
+      this.#consider(true);
+      this.#letGo();
+    }
+    if (this.#hasLeft) return;
     this.#planLook(
       Math.max(
         round,
@@ -125,9 +138,14 @@ export class Observer {
     }
     for (const [copy, before] of this.#known) {
       if (!everybody && before.is !== "unproved") continue;
-      const isProved = this.#kept.copies.has(copy) &&
-        copy.member.isThere(nowMs);
-      const seen = isProved ? "proved" : "unanswered";
+      const isThere = copy.member.isThere(nowMs);
+      const isKept = this.#kept.copies.has(copy);
+      // It says that it let go of it, and is counted on no more.
+      if (isThere && !isKept) {
+        this.#known.delete(copy);
+        continue;
+      }
+      const seen = isThere ? "proved" : "unanswered";
       const standing = observe(before, seen, nowMs, patience);
       const isOld = standing.is === "unproved" &&
         nowMs - standing.sinceMs > REMEMBERED_MS;
@@ -145,18 +163,42 @@ export class Observer {
   }
 
   #judge(): Health {
-    const { dataCount, parityCount } = this.#kept.tier;
     const { calendar: { nowMs }, options: { patience } } = this.#world;
+    return judge(this.#view(), nowMs, { patience });
+  }
+
+  #view(): PlanView {
+    const { dataCount, parityCount } = this.#kept.tier;
     const keepings = Array.from(
       this.#known,
       ([{ index, holder }, standing]) => ({ index, holder, standing }),
     );
     const watchedSinceMs = this.#watchedSinceMs;
-    return judge(
-      { dataCount, parityCount, keepings, watchedSinceMs },
-      nowMs,
-      { patience },
+    return { dataCount, parityCount, keepings, watchedSinceMs };
+  }
+
+  /** Lets go of a fragment that is kept better by somebody else, who was asked at this very moment. */
+  #letGo(): void {
+    const { calendar: { nowMs }, options: { patience }, tally } = this.#world;
+    const self = this.#self;
+    const own = this.#kept.copies.values()
+      .filter(({ member }) => member === self).toArray();
+    // Nearly always there is nothing to judge.
+    const isTwice = this.#known.keys().some(({ index, member }) =>
+      member !== self && own.some((mine) => mine.index === index)
     );
+    if (!isTwice) return;
+    const { key } = this.#kept;
+    const view = { ...this.#view(), key, self: self.id };
+    const surplus = surplusOf(view, nowMs, { patience });
+    const copy = own.find(({ index }) => index === surplus?.index);
+    if (copy === undefined) return;
+    tally.releasedCount++;
+    if (!this.#kept.release(copy, nowMs)) tally.releasedLastCount++;
+    this.#known.delete(copy);
+    if (own.length > 1) return;
+    this.#hasLeft = true;
+    this.#world.leave(this.#kept, self);
   }
 
   /** Whoever is silent is asked again at other hours of the day. */

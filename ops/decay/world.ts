@@ -48,6 +48,8 @@ class World {
     readBytes: 0,
     writtenBytes: 0,
     lostBytes: 0,
+    releasedCount: 0,
+    releasedLastCount: 0,
   };
   readonly #surroundings: Surroundings;
   #expansionSum = 0;
@@ -70,6 +72,7 @@ class World {
       members: this.#population.members,
       tally: this.#tally,
       give: (kept, index, member) => this.#give(kept, index, member),
+      leave: (kept, member) => this.#cares.get(member)?.delete(kept),
     };
     for (const tier of options.tiers) {
       for (let i = 0; i < tier.count; i++) this.#publish(tier);

@@ -21,7 +21,7 @@ import {
   type NodeSigner,
 } from "@tesseras/crypto";
 import { Admission, type Handler, Peers } from "@tesseras/net";
-import { SimNetwork, type SimOptions } from "@tesseras/net/sim";
+import { type SimNat, SimNetwork, type SimOptions } from "@tesseras/net/sim";
 import { join, Node, type NodeOptions, type Role } from "@tesseras/node";
 import {
   bootstrapRole,
@@ -61,6 +61,8 @@ export type AddOptions = {
   readonly change?: ChangeRoles;
   readonly identity?: NodeSigner;
   readonly address?: Address;
+  /** The router it sits behind; the address is one inside then. */
+  readonly nat?: SimNat;
   readonly state?: State;
   readonly blobs?: MemoryBlobs;
   /** Its own clock, which may go wrong; the network keeps the world's. */
@@ -125,6 +127,7 @@ export class World implements AsyncDisposable {
       identity,
       address,
       admit: admission.admit,
+      nat: options.nat,
     });
     const state = options.state ?? new MemoryState();
     const blobs = options.blobs ?? new MemoryBlobs();
