@@ -1,4 +1,5 @@
 /** Every reader of untrusted bytes there is. A folder with a reader of its own adds its targets here. */
+import { proofTargets } from "./proof_targets.ts";
 import { runTargets } from "./run_targets.ts";
 import { sourceTargets } from "./source_targets.ts";
 import { streamTargets } from "./stream_targets.ts";
@@ -12,6 +13,7 @@ export async function fuzzTargets(): Promise<readonly FuzzTarget[]> {
     ...await wireTargets(),
     ...await tesseraTargets(),
     ...await streamTargets(),
+    ...await proofTargets(),
     ...runTargets(),
     ...sourceTargets(),
   ];

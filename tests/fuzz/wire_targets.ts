@@ -15,9 +15,13 @@ import {
   readProviderRecord,
 } from "@tesseras/wire";
 import {
+  FRESH_FORMS,
+  type FreshKind,
+  readFreshKind,
   RECORD_RULES,
   type RecordVector,
   sampleSigner,
+  tagOf,
 } from "@tesseras/testing/record-samples";
 import { loadVectors } from "@tesseras/testing/vectors";
 import type { FuzzTarget } from "./target.ts";
@@ -27,6 +31,7 @@ const LIMITS = {
   depthMax: MESSAGE_DEPTH_MAX,
   itemsMax: MESSAGE_ITEMS_MAX,
 };
+const FRESH_KINDS = Object.keys(FRESH_FORMS) as readonly FreshKind[];
 const RECORD_CODES = ["malformed", "forged", "refused"] as const;
 
 /** The targets, with the vectors as corpus. */
@@ -86,17 +91,31 @@ export async function wireTargets(): Promise<readonly FuzzTarget[]> {
     },
     signedTarget("node", payloadsOf("node")),
     signedTarget("provider", payloadsOf("provider")),
+    ...FRESH_KINDS.flatMap((kind) => [
+      {
+        name: `wire/readFresh ${kind}`,
+        corpus: bytesOf(kind),
+        refuses: RECORD_CODES,
+        isExact: true,
+        rewrite: (bytes: Uint8Array) => readFreshKind(kind, bytes)!.bytes,
+      },
+      signedTarget(kind, payloadsOf(kind)),
+    ]),
   ];
 }
 
 /** Payloads signed properly, so that mutations get past the signature to what stands behind it. */
 function signedTarget(
-  kind: "node" | "provider",
+  kind: "node" | "provider" | FreshKind,
   corpus: readonly Uint8Array[],
 ): FuzzTarget {
   const signer = sampleSigner(1);
-  const tag = utf8(`tesseras ${kind} record v1\n`);
-  const read = kind === "node" ? readNodeRecord : readProviderRecord;
+  const tag = utf8(tagOf(kind));
+  const read = (bytes: Uint8Array): { readonly bytes: Uint8Array } => {
+    if (kind === "node") return readNodeRecord(bytes, RECORD_RULES);
+    if (kind === "provider") return readProviderRecord(bytes, RECORD_RULES);
+    return readFreshKind(kind, bytes)!;
+  };
   return {
     name: `wire/signed ${kind} payload`,
     corpus,
@@ -105,7 +124,7 @@ function signedTarget(
     rewrite(payload) {
       const s = signer.sign(concat([tag, payload]));
       const record = encode({ p: payload, s });
-      const { bytes } = read(record, RECORD_RULES);
+      const { bytes } = read(record);
       // What follows the payload is its signature: 2 bytes of name, 2 of length, 64 of bytes.
       const end = bytes.length - 68;
       return bytes.slice(end - payload.length, end);
