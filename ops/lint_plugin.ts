@@ -23,7 +23,7 @@ const TIMERS = new Set([
 
 /** Adapters touch the world by purpose; everything else in `lib/` takes it as a parameter. */
 const ADAPTER =
-  /\/lib\/(run\/|core\/system\.ts|crypto\/native\.ts|net\/quic\w*\.ts|blobs\/disk\w*\.ts|state\/libsql\w*\.ts|archive\/(folder\w*|tar_file|source_file|disk_error)\.ts)/;
+  /\/lib\/(run\/|core\/system\.ts|crypto\/native\.ts|net\/quic\w*\.ts|relay\/(datagrams|open|kernel\w*)\.ts|blobs\/disk\w*\.ts|state\/libsql\w*\.ts|archive\/(folder\w*|tar_file|source_file|disk_error)\.ts)/;
 /** Tests and what they stand on: long tables of cases are no logic. */
 const TEST = /_(test|bench)\.ts$|_for_tests\.ts$|\/tests\//;
 

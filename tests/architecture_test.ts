@@ -14,6 +14,10 @@ const ADAPTERS = [
   "@tesseras/erasure/pool",
   "@tesseras/net/quic",
   "@tesseras/net/sim",
+  "@tesseras/relay/datagrams",
+  "@tesseras/relay/kernel",
+  "@tesseras/relay/kv",
+  "@tesseras/relay/open",
   "@tesseras/state/libsql",
 ];
 const TEST = /_(test|bench)\.ts$|_for_tests\.ts$/;

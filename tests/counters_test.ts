@@ -4,7 +4,8 @@ import { COUNTER_HELP } from "@tesseras/core";
 import { REGISTRY, WIRE_CODES } from "@tesseras/wire";
 
 const ROOT = new URL("../", import.meta.url);
-const NOT_THE_CODE = /_(test|bench)\.ts$|_for_tests\.ts$|\/counter_names\.ts$/;
+const NOT_THE_CODE =
+  /_(test|bench)\.ts$|_for_tests\.ts$|\/(counter|event)_names\.ts$/;
 
 async function* sources(folder: string): AsyncGenerator<string> {
   for await (const entry of Deno.readDir(new URL(folder, ROOT))) {

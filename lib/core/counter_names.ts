@@ -2,10 +2,11 @@
  * Every counter there is, with the one sentence that `/metrics` and `tes status --node` print beside it.
  *
  * To add a counter, add a line here: under what was dropped, in the group an operator would look in, or under
- * {@link EVENTS} when nothing was lost. Names are `topic.what` in lower case, no part of them a unit that Prometheus would take
+ * {@link EVENTS} (`event_names.ts`) when nothing was lost. Names are `topic.what` in lower case, no part of them a unit that Prometheus would take
  * amiss (`us`, `ms`); sentences have no final period. Until the line is there, the code that counts does not compile; a line
  * that nothing counts fails a test.
  */
+import { EVENTS } from "./event_names.ts";
 
 /** What was refused, dropped or gave up, by the part of the node it happened in. Within a topic in the order of checking. */
 export const DROPS = {
@@ -50,6 +51,20 @@ export const DROPS = {
       "Inbound connections that ended before a proof; first contacts end like this",
     "hello.wrong_answerer":
       "Dialled connections closed because the challenge was not the expected peer's",
+    "punch.refused_forged":
+      "Introductions and consents dropped because somebody else had signed them, or nobody",
+    "punch.refused_stale":
+      "Introductions and consents dropped because they were signed too long ago, or in the future",
+    "punch.refused_misdirected":
+      "Introductions refused because they were meant for another node",
+    "punch.refused_replayed":
+      "Introductions refused because they had come before",
+    "punch.refused_nowhere":
+      "Introductions refused because nobody was seen at any address in them",
+    "punch.refused_full":
+      "Introductions refused because as many punches as may be were under way",
+    "punch.refused_absent":
+      "Introductions refused because the peer had no connection here",
     "admission.policy_refused":
       "Proven peers turned away by the policy of the embedding application",
     "admission.request_rate":
@@ -60,6 +75,22 @@ export const DROPS = {
       "Requests answered with overloaded because their sender asked for too much work",
     "admission.subnet_work_rate":
       "Requests answered with overloaded because their subnet asked for too much work",
+    "relay.refused_self":
+      "Requests for relaying refused because they asked for the asker itself",
+    "relay.refused_draining":
+      "Requests for relaying refused because the relay is about to stop",
+    "relay.refused_volume":
+      "Requests for relaying refused because the month's volume is used up",
+    "relay.refused_full":
+      "Requests for relaying refused because there are as many sessions as may be",
+    "relay.refused_peer_quota":
+      "Requests for relaying refused because the asker is in as many sessions as it may",
+    "relay.refused_subnet_quota":
+      "Requests for relaying refused because the asker's network is in as many sessions as it may",
+    "relay.refused_shared_quota":
+      "Requests for relaying refused because relays that count together have given all they may",
+    "relay.misdirected":
+      "Signed requests for relaying refused because another signed them or they were meant for another relay",
     "directory.rate_limited":
       "Readers of the directory page sent away because they came too often",
     "rpc.malformed": "Requests that could not be read",
@@ -131,6 +162,13 @@ export const DROPS = {
       "Answers in lookups that named the peer who gave them, and were no help for it",
     "lookup.named_asker": "Answers in lookups that named this node to itself",
     "lookup.timeout": "Lookups that ran out of time and gave what they had",
+    "relay.stranger":
+      "Packets to a relayed pair that were not from its peers' addresses, or no QUIC of theirs",
+    "relay.over_rate":
+      "Packets of relayed pairs dropped because they were over their rate",
+    "relay.nobody_there":
+      "Packets of relayed pairs dropped because the other peer had not sent any yet",
+    "relay.unsent": "Packets of relayed pairs that the system did not send",
     "source.saved_failed":
       "Tries to join through peers of an earlier life that led nowhere",
     "source.configured_failed":
@@ -230,6 +268,8 @@ export const DROPS = {
       "Fragments on this disk that a repair could not use",
     "fragment.refused_deficit":
       "Fragments refused because their sender owes as much as it may",
+    "fragment.repair_unseen":
+      "Fragments charged to their sender although it said that it repairs: nothing showed that it does",
     "fragment.repair_misfit":
       "Fragments refused because who sent them as a holder could not show to be one",
     "publish.misfit":
@@ -246,6 +286,8 @@ export const DROPS = {
       "Words of holders on what they keep that were forged, stale, unreadable or about something else",
     "audit.failed":
       "Audits of holders that had not the fragment they signed for",
+    "audit.admitted":
+      "Audits of holders that said that they have the fragment no more",
     "audit.unanswered": "Audits of holders that proved nothing, in either way",
     "tombstone.forged":
       "Tombstones refused because somebody else signed what they would remove",
@@ -256,6 +298,7 @@ export const DROPS = {
   },
   /** This node's own trouble. */
   node: {
+    "punch.failed": "Punches that no packet came through",
     "peers.save_failed": "Times the known peers could not be written down",
     "directory.unwritten":
       "Rounds in which the directory did not take the peers heard of",
@@ -269,79 +312,18 @@ export const DROPS = {
     "archive.cleanup_failed":
       "Unfinished imports whose files could not be removed",
     "sweep.failed": "Sweeps for bytes nobody needs that broke off",
+    "relay.quotas_unread":
+      "Times the quotas that relays share could not be asked or told, and the relay's own alone held",
+    "relay.end_unheard":
+      "Peers that could not be told of the end of a relayed session",
+    "relay.volume_unwritten":
+      "Times the volume of the month could not be written down",
     "control.accept_failed": "Connections of tes that could not be taken",
     "control.refused": "Connections of tes refused because too many were open",
     "control.events_dropped":
       "Progress events not sent because tes did not read them",
     "control.unsent": "Answers to tes that could not be sent",
   },
-} as const;
-
-/** What happened and is well. */
-export const EVENTS = {
-  "quic.accepted": "Inbound connections whose handshake was completed",
-  "quic.dialled": "Dials that connected",
-  "hello.accepted": "Inbound connections whose dialer proved its identity",
-  "peers.dialled": "Connections dialled and proven",
-  "peers.redialled":
-    "Requests sent again over a new connection because the old one was dead",
-  "peers.silent_pinged":
-    "Pings of peers that were silent about something else on an open connection",
-  "peers.silent_dialled":
-    "Dials of peers that were silent on an open connection, to see whether they were started again",
-  "peers.duplicate_closed":
-    "Connections closed because a second one to the same peer was kept",
-  "peers.idle_closed": "Connections closed because nothing passed over them",
-  "rpc.asked": "Requests sent over any connection",
-  "rpc.served": "Requests answered with what they asked for",
-  "request.challenge": "Challenges of peers that had proven who they are",
-  "request.ping": "Pings of peers",
-  "request.find_node": "Requests for the nodes near a point",
-  "request.find_value": "Requests for the provider records of a tessera",
-  "request.store": "Requests to keep provider records",
-  "request.put_fragment": "Requests to keep a fragment",
-  "request.get_fragment": "Requests for bytes of a fragment",
-  "request.get_plan": "Requests for a plan",
-  "request.attest": "Requests for what is kept of a plan",
-  "request.audit": "Requests to prove that a fragment is kept",
-  "request.forget": "Requests to forget a tessera",
-  "table.reunited":
-    "Peers removed for their silence that answered again when they were asked",
-  "lookup.done": "Lookups that ended",
-  "region.explored": "Systematic looks at a region of the space of ids",
-  "announce.done": "Announcements that somebody took",
-  "care.looks": "Looks at a tessera to see who keeps it",
-  "care.scrubbed": "Fragments of this disk read to see that they are whole",
-  "repair.begun": "Repairs begun",
-  "repair.done": "Repairs that placed or healed something",
-  "repair.placed": "Fragments made anew and given to a holder",
-  "repair.healed": "Fragments of this disk made anew",
-  "repair.fetched_bytes": "Bytes fetched to make fragments anew",
-  "repair.sent_bytes": "Bytes of fragments made anew and sent to holders",
-  "publish.retried": "Publications tried again by the node itself",
-  "bootstrap.introduced":
-    "Newcomers told of their neighbours and of peers all over the network",
-  "directory.answered": "Directory pages given out",
-  "directory.noted": "Peers written into the directory",
-  "source.saved_joined": "Times peers of an earlier life let us in",
-  "source.configured_joined": "Times configured peers let us in",
-  "source.dns_joined": "Times peers found through DNS let us in",
-  "source.directory_joined": "Times peers of a directory page let us in",
-  "source.mdns_joined": "Times peers on the local network let us in",
-  "mdns.answered": "Questions on the local network answered with our address",
-  "fragment.stored": "Fragments kept for others",
-  "fragment.stored_bytes": "Bytes of fragments kept for others",
-  "fragment.served_bytes": "Bytes of fragments handed out",
-  "fragment.adopted":
-    "Fragments that were here for nobody else and came to be kept for their sender",
-  "fragment.forgotten": "Fragments removed because their creator asked for it",
-  "tombstone.confirmed": "Holders that said that they forgot what we asked",
-  "audit.passed": "Audits of holders that proved what they keep",
-  "audit.passes":
-    "Passes over fragments to prove that they are kept; a proof soon after another needs none",
-  "blobs.cache_hit": "Small blobs read from memory",
-  "blobs.cache_miss": "Small blobs read from the disk",
-  "sweep.removed": "Blobs removed because nothing needed them any more",
 } as const;
 
 /** Where an operator looks for what was dropped. */

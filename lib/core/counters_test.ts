@@ -3,9 +3,9 @@ import {
   COUNTER_HELP,
   DROP_GROUPS,
   DROPS,
-  EVENTS,
   type Listed,
 } from "./counter_names.ts";
+import { EVENTS } from "./event_names.ts";
 import { Counters } from "./counters.ts";
 
 Deno.test("counters begin at 0, grow, and are all told in order of name", () => {

@@ -39,9 +39,9 @@ export {
   DROP_GROUPS,
   type DropGroup,
   DROPS,
-  EVENTS,
   type Listed,
 } from "./counter_names.ts";
+export { EVENTS } from "./event_names.ts";
 export { Counters } from "./counters.ts";
 export {
   abortError,

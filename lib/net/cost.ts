@@ -29,6 +29,13 @@ export function workOf(request: Request): number {
     case "get_plan":
     case "attest":
       return 1;
+    case "punch_intro":
+    case "punch_request":
+    case "relay_request":
+    case "relay_migrate":
+    case "relay_close":
+      // One signature to check, and one to make.
+      return 1;
     case "store":
       // Each entry is two signatures to check and a row to write.
       return Math.max(1, request.entries.length);

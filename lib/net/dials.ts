@@ -41,6 +41,14 @@ export type DialParts = {
   readonly tasks: Tasks;
   readonly makeRoom: () => void;
   readonly onSession: (session: Session) => void;
+  /** Finds a way to a peer, with `dial` for the addresses of a record; that is the only way unless given. */
+  readonly open?:
+    | ((
+      peer: NodeRecord,
+      dial: (peer: NodeRecord, signal: AbortSignal) => Promise<Session>,
+      signal: AbortSignal,
+    ) => Promise<Session>)
+    | undefined;
 };
 
 /** Every dial of one node. */
@@ -115,7 +123,8 @@ export class Dials {
   }
 
   #begin(key: string, peer: NodeRecord): Shared {
-    if (peer.addresses.length === 0) {
+    const { open } = this.#parts;
+    if (open === undefined && peer.addresses.length === 0) {
       throw new TesserasError(
         "unreachable",
         `Cannot dial ${key}: it has no address and no connection to us is open`,
@@ -160,7 +169,7 @@ export class Dials {
     const { clock, counters, log } = this.#runtime;
     const startedMs = clock.monotonicMs();
     try {
-      const session = await this.#firstThatAnswers(peer, signal);
+      const session = await this.#wayTo(peer, signal);
       counters.add("peers.dialled");
       this.#parts.onSession(session);
       return session;
@@ -174,6 +183,13 @@ export class Dials {
       }
       throw error;
     }
+  }
+
+  #wayTo(peer: NodeRecord, signal: AbortSignal): Promise<Session> {
+    const { open } = this.#parts;
+    if (open === undefined) return this.#firstThatAnswers(peer, signal);
+    const dial = this.#firstThatAnswers.bind(this);
+    return open(peer, dial, signal);
   }
 
   /** Tries the addresses in the peer's order of preference. */

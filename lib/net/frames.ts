@@ -62,7 +62,9 @@ export class FrameReader {
     count: number,
     signal: AbortSignal,
   ): Promise<Uint8Array | undefined> {
-    let taken = new Uint8Array(Math.min(count, FIRST_BYTES));
+    // What has arrived already is copied once.
+    const first = Math.max(FIRST_BYTES, this.#pending.length);
+    let taken = new Uint8Array(Math.min(count, first));
     let length = 0;
     while (length < count) {
       const part = await this.octets(count - length, signal);

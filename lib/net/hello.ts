@@ -36,6 +36,7 @@ import {
   type Connection,
   type Stream,
 } from "./transport.ts";
+import type { Way } from "./way.ts";
 
 /** Why we close a connection; the peer is told the number and a short reason. */
 export const CLOSE = {
@@ -67,6 +68,8 @@ export type Session = {
   readonly observed: Address | undefined;
   /** Whether we dialled. */
   readonly dialled: boolean;
+  /** A hello cannot tell: it says `direct`, and whoever knows better says so. */
+  readonly way: Way;
 };
 
 /**
@@ -89,7 +92,13 @@ export async function answerHello(
     const answered = await challenges.answerOf(connection, signal);
     const peer = proven(answered, { self, runtime, counted });
     runtime.counters.add("hello.accepted");
-    return { connection, peer, observed: undefined, dialled: false };
+    return {
+      connection,
+      peer,
+      observed: undefined,
+      dialled: false,
+      way: "direct",
+    };
   } catch (error) {
     counted.count(error);
     throw error;
@@ -196,7 +205,8 @@ export async function dialHello(
     deadline.signal,
   );
   await stream.finish(deadline.signal);
-  return { connection, peer, observed: request.observed, dialled: true };
+  const { observed } = request;
+  return { connection, peer, observed, dialled: true, way: "direct" };
 }
 
 /**

@@ -25,6 +25,7 @@ export {
   collectBulk,
   transferTimeoutMs,
 } from "./bulk.ts";
+export type { RungTrace } from "./climb.ts";
 export { answerCost, workOf } from "./cost.ts";
 export { DialPauses } from "./dial_pauses.ts";
 export { FrameReader } from "./frames.ts";
@@ -36,8 +37,16 @@ export type {
   PeerNetParts,
   SessionStatus,
 } from "./peer_net.ts";
-export { Peers, type PeersParts } from "./peers.ts";
+export { Peers } from "./peers.ts";
+export type { PeersParts } from "./peers_parts.ts";
+export {
+  type RelayLine,
+  type RelayLineEnd,
+  RelayLines,
+  type RelayLinesParts,
+} from "./relay_lines.ts";
 export { type Handler, type Reply, serve, type Serving } from "./serve.ts";
+export { innerOf, type Standing } from "./standing.ts";
 export {
   type Admit,
   type Closed,
@@ -50,3 +59,4 @@ export {
   type Stream,
   type Transport,
 } from "./transport.ts";
+export { isDialable, type Way } from "./way.ts";

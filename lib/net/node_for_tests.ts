@@ -12,6 +12,7 @@ import {
 } from "@tesseras/core";
 import { NODE_RECORD_TTL_MS, POW_BITS_MIN } from "@tesseras/core/limits";
 import { mintNode, type NodeSigner } from "@tesseras/crypto";
+import type { NatKind } from "@tesseras/nat";
 import {
   type GetFragment,
   type NodeRecord,
@@ -21,7 +22,8 @@ import {
 import { Admission, type AdmissionLimits } from "./admission.ts";
 import { bulkOf, collectBulk } from "./bulk.ts";
 import type { Self } from "./hello.ts";
-import { Peers, type PeersParts } from "./peers.ts";
+import { Peers } from "./peers.ts";
+import type { PeersParts } from "./peers_parts.ts";
 import type { Handler } from "./serve.ts";
 import type { Admit, Transport } from "./transport.ts";
 
@@ -42,11 +44,12 @@ export function recordOf(
   identity: NodeSigner,
   addresses: readonly Address[],
   nowMs: number,
+  nat: NatKind = "public",
 ): NodeRecord {
   return signNodeRecord({
     addresses,
     capabilities: 1,
-    nat: "public",
+    nat,
     sequence: nowMs,
     expiresAtMs: nowMs + NODE_RECORD_TTL_MS,
   }, identity);
@@ -117,7 +120,9 @@ export type NodeOptions = {
   readonly handler?: Handler;
   readonly allow?: PeersParts["allow"];
   readonly dialledMax?: number;
-};
+  /** What its record says stands before it. */
+  readonly nat?: NatKind;
+} & Pick<PeersParts, "standing" | "namedBy" | "onRung">;
 
 /** What a node for tests is made of. */
 type NodeParts = {
@@ -180,7 +185,8 @@ export async function startNode(opening: Opening): Promise<TestNode> {
   const admission = new Admission(options.limits ?? {}, runtime);
   const transport = await opening.open(identity, admission.admit);
   const addresses = options.hidden ? [] : [transport.local];
-  const signed = recordOf(identity, addresses, runtime.clock.nowMs());
+  const { nat } = options;
+  const signed = recordOf(identity, addresses, runtime.clock.nowMs(), nat);
   const record = () => signed;
   const self = { identity, record, powBits: options.powBits ?? POW_BITS_MIN };
   const met: string[] = [];
@@ -197,6 +203,9 @@ export async function startNode(opening: Opening): Promise<TestNode> {
       onLeave: (id) => left.push(`${id[1]}`),
       ...(options.allow && { allow: options.allow }),
       ...(options.dialledMax && { dialledMax: options.dialledMax }),
+      standing: options.standing,
+      ...(options.namedBy && { namedBy: options.namedBy }),
+      ...(options.onRung && { onRung: options.onRung }),
     },
     runtime,
     never,

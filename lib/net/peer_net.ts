@@ -4,20 +4,25 @@ import type { NodeRecord, Request } from "@tesseras/wire";
 import type { Answer, AskOptions } from "./ask.ts";
 import type { Self, Session } from "./hello.ts";
 import type { Handler } from "./serve.ts";
+import type { Standing } from "./standing.ts";
+import type { Way } from "./way.ts";
 
 /** One session as a person is shown it. */
 export type SessionStatus = {
   readonly id: NodeId;
   readonly remote: Address;
   readonly dialled: boolean;
+  readonly way: Way;
   /** Requests under way, in both directions. */
   readonly busyCount: number;
   /** How long it has been open. */
   readonly ageMs: number;
 };
 
-/** A peer that has proven who it is, as its node hears of it. */
-export type Met = Omit<Session, "connection">;
+/** A peer that has proven who it is, as its node hears of it. Messages that travel without connections have neither that nor a way. */
+export type Met =
+  & Pick<Session, "peer" | "observed" | "dialled">
+  & Partial<Pick<Session, "connection" | "way">>;
 
 /**
  * Everyone a node talks to. `Peers` carries messages over the streams of a transport; a simulation of ten thousand nodes
@@ -59,6 +64,12 @@ export type PeerNetParts = {
   readonly onSession: (met: Met) => void;
   /** Hears of a peer that said goodbye for good. Must not throw. */
   readonly onLeave: (id: NodeId) => void;
+  /** Hears when a session is over. Must not throw. */
+  readonly onEnd?: (met: Met) => void;
+  /** How this node looks from outside; without it neither does it meet whom it cannot dial nor help others to. */
+  readonly standing?: Standing | undefined;
+  /** Who named a peer, the latest first. */
+  readonly namedBy?: (id: NodeId) => readonly NodeId[];
 };
 
 /** Starts to carry the messages of one node, until it is disposed or the signal aborts. */

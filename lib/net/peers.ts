@@ -12,38 +12,24 @@ import {
 } from "@tesseras/core";
 import { DIAL_TIMEOUT_MS, DIALLED_MAX } from "@tesseras/core/limits";
 import type { NodeRecord, Request } from "@tesseras/wire";
-import type { Admission } from "./admission.ts";
 import { type Answer, ask, type AskOptions } from "./ask.ts";
 import { workOf } from "./cost.ts";
 import { Challenges } from "./challenges.ts";
-import { Dials } from "./dials.ts";
+import { Climber } from "./climb.ts";
+import { type DialParts, Dials } from "./dials.ts";
+import { type DoorParts, keepDoor } from "./door.ts";
 import { endingOf } from "./ending.ts";
 import { countFailure } from "./failures.ts";
-import { answerHello, CLOSE, type Self, type Session } from "./hello.ts";
+import { CLOSE, type Session } from "./hello.ts";
+import { Meetings } from "./meetings.ts";
 import type { PeerNet, SessionStatus } from "./peer_net.ts";
+import type { PeersParts } from "./peers_parts.ts";
 import { Live, SessionPool } from "./pool.ts";
 import { Reaper } from "./reaper.ts";
 import { type Handler, serve } from "./serve.ts";
-import type { Connection, Transport } from "./transport.ts";
+import type { Standing } from "./standing.ts";
 import { keepVigil, type VigilParts } from "./vigil.ts";
-
-/** What a node's sessions are made of. */
-export type PeersParts = {
-  /** Borrowed: whoever opened it disposes it, after the sessions. Its `admit` should be that of {@link PeersParts.admission}. */
-  readonly transport: Transport;
-  readonly self: Self;
-  /** Answers the requests of every peer. */
-  readonly handler: Handler;
-  readonly admission: Admission;
-  /** The last word of the embedding application on a peer that has proven who it is. */
-  readonly allow?: (peer: NodeRecord, remote: Address) => boolean;
-  /** Hears of every new session: the peer's fresh record, and where the peer sees us. Must not throw. */
-  readonly onSession?: (session: Session) => void;
-  /** Hears of a peer that said goodbye for good and has no other session. Must not throw. */
-  readonly onLeave?: (id: NodeId) => void;
-  /** Dialled connections held at once; `DIALLED_MAX` unless given. */
-  readonly dialledMax?: number;
-};
+import { isDialable, type Way } from "./way.ts";
 
 /** How long a peer may leave every request without an answer before its connection is given up: longer than any live dial takes. */
 const SILENCE_MAX_MS = DIAL_TIMEOUT_MS;
@@ -58,6 +44,8 @@ export class Peers implements PeerNet {
   readonly #challenges: Challenges;
   readonly #vigil: VigilParts;
   readonly #reaper: Reaper;
+  readonly #meetings: Meetings | undefined;
+  readonly #handler: Handler;
   /** When the latest question was sent that anybody has answered. */
   #provenMs = -Infinity;
 
@@ -69,12 +57,16 @@ export class Peers implements PeerNet {
     this.#parts = parts;
     this.#runtime = runtime;
     this.#tasks = new Tasks(signal);
-    this.#pool = new SessionPool(parts.self.identity.id);
-    const { transport, self } = parts;
+    const { transport, self, standing } = parts;
+    const realm = standing?.realm ?? "lab";
+    this.#pool = new SessionPool(self.identity.id, realm);
     const onSession = (session: Session): void => this.#adopt(session);
     const makeRoom = (): void => this.#makeRoom();
+    this.#meetings = standing && this.#meetingsOf(standing);
+    this.#handler = this.#meetings?.before(parts.handler) ?? parts.handler;
+    const open = this.#meetings && this.#climber(standing!, this.#meetings);
     this.#dials = new Dials(
-      { transport, self, tasks: this.#tasks, makeRoom, onSession },
+      { transport, self, tasks: this.#tasks, makeRoom, onSession, open },
       runtime,
     );
     this.#challenges = new Challenges({ self, tasks: this.#tasks }, runtime);
@@ -82,7 +74,7 @@ export class Peers implements PeerNet {
       pool: this.#pool,
       clock: runtime.clock,
       tasks: this.#tasks,
-      dialable: () => self.record().addresses.length > 0,
+      dialable: () => isDialable(self.record(), realm),
       close: ({ live, why }) => this.#close(live, why),
     });
     this.#vigil = {
@@ -105,7 +97,7 @@ export class Peers implements PeerNet {
   ): Peers {
     const peers = new Peers(parts, runtime, signal);
     parts.transport.greetWith(peers.#challenges.greet);
-    peers.#tasks.spawn((scopeSignal) => peers.#acceptAll(scopeSignal));
+    peers.#tasks.spawn((scopeSignal) => keepDoor(peers.#door(), scopeSignal));
     peers.#reaper.start();
     return peers;
   }
@@ -119,7 +111,8 @@ export class Peers implements PeerNet {
    * Asks a peer over its open session, whoever opened it, or over a new one. A session that turns out to be dead is replaced
    * once, and the octets of the request are sent there from the first. Every request may be repeated: `ping`, `find_node`, `find_value`,
    * `get_plan`, `get_fragment`, `attest`, `audit` and `challenge` only read; a record that comes again with `store`, and the
-   * fragment of a `put_fragment`, count as kept (PROTOCOL.md, 3.4 and 3.6); what `forget` removed is gone.
+   * fragment of a `put_fragment`, count as kept (PROTOCOL.md, 3.4 and 3.6); what `forget` removed is gone. An introduction that
+   * arrived after all is refused when it comes again, and relays answer the same twice.
    *
    * @throws as {@link ask}; `unreachable` when the peer cannot be dialled, `forged` when another key answers there,
    * `overloaded` when this node holds as many connections as it may
@@ -166,6 +159,7 @@ export class Peers implements PeerNet {
       id: live.session.peer.id,
       remote: live.session.connection.remote,
       dialled: live.session.dialled,
+      way: live.session.way,
       busyCount: live.busyCount,
       ageMs: nowMs - live.openedMs,
     }));
@@ -184,6 +178,35 @@ export class Peers implements PeerNet {
       // A dial that was just being finished may have brought one more.
       this.#closeAll();
     }
+  }
+
+  #meetingsOf(standing: Standing): Meetings {
+    return new Meetings({
+      ...this.#parts,
+      standing,
+      runtime: this.#runtime,
+      tasks: this.#tasks,
+      live: (id) => this.#pool.best(id),
+      sessionSince: (id, sinceMs) => this.#pool.directSince(id, sinceMs),
+      askOver: (live, call, signal) => this.#askOver(live, call, signal),
+      adopt: (session) => this.#adopt(session),
+      makeRoom: () => this.#makeRoom(),
+    });
+  }
+
+  #climber(standing: Standing, meetings: Meetings): DialParts["open"] {
+    const { namedBy = () => [], relay, onRung } = this.#parts;
+    const climber = new Climber({
+      standing,
+      meetings,
+      clock: this.#runtime.clock,
+      sessions: () => this.#pool.all(),
+      adopt: (session) => this.#adopt(session),
+      namedBy,
+      relay,
+      onRung,
+    });
+    return (peer, dial, signal) => climber.open(peer, dial, signal);
   }
 
   #closeAll(): void {
@@ -283,49 +306,33 @@ export class Peers implements PeerNet {
     return ending?.error;
   }
 
-  async #acceptAll(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const connection = await this.#parts.transport.accept(signal);
-      if (connection === undefined) return;
-      const place = this.#parts.admission.enter(connection.remote);
-      if (place === undefined) {
-        connection.close(CLOSE.overloaded, "no room");
-        continue;
-      }
-      this.#tasks.spawn(async (scopeSignal) => {
-        using _place = place;
-        await this.#welcome(connection, scopeSignal);
-      });
-      // A scope that ends starts nothing, and nobody else would close the connection.
-      if (signal.aborted) connection.close(CLOSE.done, "shutdown");
-    }
+  #door(): DoorParts {
+    const attend = async (met: Session, signal: AbortSignal): Promise<void> => {
+      const session = { ...met, way: this.#wayOf(met) };
+      await this.#attend(this.#enroll(session), signal);
+    };
+    return {
+      ...this.#parts,
+      runtime: this.#runtime,
+      tasks: this.#tasks,
+      challenges: this.#challenges,
+      attend,
+    };
   }
 
-  async #welcome(connection: Connection, signal: AbortSignal): Promise<void> {
-    const { self, allow } = this.#parts;
-    let session: Session;
-    try {
-      const parts = {
-        self,
-        runtime: this.#runtime,
-        challenges: this.#challenges,
-      };
-      session = await answerHello(connection, parts, signal);
-    } catch (error) {
-      if (signal.aborted) connection.close(CLOSE.leaving, "shutdown");
-      else connection.close(CLOSE.refused, "hello failed");
-      if (codeOf(error) === undefined) throw error;
-      return;
-    }
-    if (allow?.(session.peer, connection.remote) === false) {
-      this.#runtime.counters.add("admission.policy_refused");
-      return connection.close(CLOSE.refused, "policy");
-    }
-    await this.#attend(this.#enroll(session), signal);
+  /** How a peer that dialled us has come. */
+  #wayOf({ peer, connection }: Session): Way {
+    if (this.#parts.isRelay?.(connection.remote)) return "relayed";
+    if (this.#meetings?.isUnderWay(peer.id)) return "punched";
+    // Of two that knock, one has its session before the other's proof arrives.
+    return this.#pool.best(peer.id)?.session.way === "punched"
+      ? "punched"
+      : "direct";
   }
 
-  /** Takes in a session we dialled. */
+  /** Takes in a session we dialled, once. */
   #adopt(session: Session): void {
+    if (this.#pool.holds(session)) return;
     const live = this.#enroll(session);
     this.#tasks.spawn((signal) => this.#attend(live, signal));
   }
@@ -341,6 +348,7 @@ export class Peers implements PeerNet {
     }
     this.#reaper.added();
     this.#parts.onSession?.(session);
+    this.#meetings?.arrived();
     return live;
   }
 
@@ -356,7 +364,7 @@ export class Peers implements PeerNet {
     const serving = {
       connection,
       from: peer,
-      handler: this.#parts.handler,
+      handler: this.#handler,
       meter: this.#parts.admission.meter(peer.id, () => connection.remote),
       activity: live,
     };
@@ -375,6 +383,7 @@ export class Peers implements PeerNet {
       else connection.close(CLOSE.done, "over");
     }
     const { code } = await orAbort(connection.closed, signal);
+    this.#parts.onEnd?.(live.session);
     // One that was started again may be back before the end of its earlier life is noticed.
     if (code !== CLOSE.leaving || this.#pool.best(peer.id)) return;
     this.#parts.onLeave?.(peer.id);

@@ -1,16 +1,18 @@
 /** The sessions a node holds, by peer: which of two to use, and which to close. Decides only; nothing here waits. */
-import { type Clock, compare, keyOf, type NodeId } from "@tesseras/core";
+import { type Clock, keyOf, type NodeId } from "@tesseras/core";
 import {
   BUCKET_PEERS_MAX,
   CONNECTION_IDLE_MS,
   DUPLICATE_LINGER_MS,
   SIMULTANEOUS_OPEN_MS,
 } from "@tesseras/core/limits";
+import { type Realm, supersedes, type Twin } from "@tesseras/nat";
 import type { NodeRecord, Request } from "@tesseras/wire";
 import type { Activity } from "./ask.ts";
 import { workOf } from "./cost.ts";
 import type { Session } from "./hello.ts";
 import { Silence } from "./silence.ts";
+import { isDialable } from "./way.ts";
 
 /** Sessions kept for one peer: the one in use, and one that lost against it and is running dry. */
 const PER_PEER_MAX = 2;
@@ -128,11 +130,13 @@ export type Reaped = {
 /** Every open session of one node. */
 export class SessionPool {
   readonly #selfId: NodeId;
+  readonly #realm: Realm;
   /** Of each peer, the sessions still open: the one to use first. */
   readonly #byPeer = new Map<string, Live[]>();
 
-  constructor(selfId: NodeId) {
+  constructor(selfId: NodeId, realm: Realm = "lab") {
     this.#selfId = selfId;
+    this.#realm = realm;
   }
 
   /** The session to use for a peer. */
@@ -146,6 +150,19 @@ export class SessionPool {
     return this.#byPeer.get(live.key)?.find((other) =>
       other !== live && other.silence.heardMs >= askedMs
     );
+  }
+
+  /** The session with a peer that runs over no relay and was opened no earlier than that. */
+  directSince(id: NodeId, sinceMs: number): Session | undefined {
+    return this.#byPeer.get(keyOf(id))?.find(({ session, openedMs }) =>
+      session.way !== "relayed" && openedMs >= sinceMs
+    )?.session;
+  }
+
+  /** Whether this session is here already. */
+  holds(session: Session): boolean {
+    return this.#byPeer.get(keyOf(session.peer.id))
+      ?.some((live) => live.session === session) ?? false;
   }
 
   /** Whether a session is one of these. */
@@ -217,7 +234,7 @@ export class SessionPool {
           if (quietMs >= DUPLICATE_LINGER_MS) {
             reaped.push({ live, why: "duplicate" });
           }
-        } else if (quietMs >= CONNECTION_IDLE_MS && mayReopen(live)) {
+        } else if (quietMs >= CONNECTION_IDLE_MS && this.#mayReopen(live)) {
           idle.push(live);
         }
       }
@@ -230,20 +247,23 @@ export class SessionPool {
     ];
   }
 
-  /**
-   * Whether a new session is to be used instead of one that is open. Two that began together were dialled by both ends at
-   * once: both ends keep the dial of the lower id, so that they agree without a word. Otherwise the peer has
-   * opened a new one because the old one is dead to it.
-   */
+  /** Whether a new session is to be used instead of one that is open; both ends agree without a word, unless one doubts that. */
   #wins(live: Live, open: Live): boolean {
     if (open.isDoubted) return true;
-    const together = live.openedMs - open.openedMs < SIMULTANEOUS_OPEN_MS;
-    if (!together || live.session.dialled === open.session.dialled) return true;
-    const weAreLower = compare(this.#selfId, live.session.peer.id) < 0;
-    return live.session.dialled === weAreLower;
+    return supersedes(twinOf(live), twinOf(open), {
+      self: this.#selfId,
+      peer: live.session.peer.id,
+      togetherMs: SIMULTANEOUS_OPEN_MS,
+    });
+  }
+
+  /** Whoever was dialled once can be met again the same way. */
+  #mayReopen({ session, record }: Live): boolean {
+    return session.dialled || isDialable(record, this.#realm);
   }
 }
 
-function mayReopen({ session }: Live): boolean {
-  return session.dialled || session.peer.addresses.length > 0;
+function twinOf({ session, openedMs }: Live): Twin {
+  const { dialled, way } = session;
+  return { dialled, relayed: way === "relayed", openedMs };
 }

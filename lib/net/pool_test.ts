@@ -32,6 +32,7 @@ function live(peer: Identity, dialled: boolean, addressCount = 1): Live {
     peer: recordOf(peer, addresses, clock.nowMs()),
     observed: undefined,
     dialled,
+    way: "direct",
   };
   return new Live(session, clock);
 }

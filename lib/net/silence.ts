@@ -53,6 +53,11 @@ export class Silence {
     return this.#heardMs;
   }
 
+  /** The quickest answer to a quick question, in milliseconds: a round trip and little more. `undefined` before the first. */
+  get quickestMs(): number | undefined {
+    return this.#quickestMs === 0 ? undefined : this.#quickestMs;
+  }
+
   /** When the oldest question under way was sent; `undefined` when none is. */
   get askedMs(): number | undefined {
     return this.#asked.values().next().value?.ms;

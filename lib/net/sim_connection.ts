@@ -1,14 +1,14 @@
 /** A simulated connection: two ends that hear of each other only through messages which the links delay, hold or lose. */
 import {
   type Address,
-  formatAddress,
   TesserasError,
   throwIfAborted,
   type VirtualClock,
 } from "@tesseras/core";
-import { STREAMS_MAX } from "@tesseras/core/limits";
+import { KEEPALIVE_MS, STREAMS_MAX } from "@tesseras/core/limits";
 import { Bell } from "./bell.ts";
 import { SIM_IDLE_MS, type SimLinks } from "./sim_links.ts";
+import type { SimPath } from "./sim_path.ts";
 import { SimStream } from "./sim_stream.ts";
 import {
   type Closed,
@@ -45,8 +45,12 @@ export type SimEventKind =
 
 /** What one end is made from. */
 export type SimEndOptions = {
-  readonly local: Address;
+  /** How both ends are called in traces and links. */
+  readonly from: string;
+  readonly to: string;
   readonly remote: Address;
+  /** Where NATs stand in the way. */
+  readonly path?: SimPath | undefined;
   readonly dialled: boolean;
   /** Called once, when this end is over. */
   readonly onOver: (end: SimConnection) => void;
@@ -55,12 +59,18 @@ export type SimEndOptions = {
 /** A message a cut holds back, in the order it was sent. */
 type Held = { readonly order: number; readonly send: () => void };
 
+/** The first wait before a packet that a NAT let in to nobody is sent again; it doubles, as for any that is lost (RFC 9002, 6.2.1). */
+const RESEND_MS = 200;
+/** The longest such wait. */
+const RESEND_MS_MAX = 4_000;
+
 /** One end of a connection. */
 export class SimConnection implements Connection {
-  readonly remote: Address;
   readonly dialled: boolean;
   readonly closed: Promise<Closed>;
   readonly #world: SimWorld;
+  readonly #remote: Address;
+  readonly #path: SimPath | undefined;
   readonly #from: string;
   readonly #to: string;
   readonly #onOver: (end: SimConnection) => void;
@@ -73,14 +83,17 @@ export class SimConnection implements Connection {
   #sentCount = 0;
   #held: Held[] = [];
   #stopDying: (() => void) | undefined;
+  #stopKeepalive: (() => void) | undefined;
+  #resendMs = RESEND_MS;
   #ending: Closed | undefined;
 
   private constructor(world: SimWorld, options: SimEndOptions) {
     this.#world = world;
-    this.remote = options.remote;
+    this.#remote = options.remote;
+    this.#path = options.path;
     this.dialled = options.dialled;
-    this.#from = formatAddress(options.local);
-    this.#to = formatAddress(options.remote);
+    this.#from = options.from;
+    this.#to = options.to;
     this.#onOver = options.onOver;
     const { promise, resolve } = Promise.withResolvers<Closed>();
     this.closed = promise;
@@ -99,7 +112,12 @@ export class SimConnection implements Connection {
     };
     ends.near.#peer = ends.far;
     ends.far.#peer = ends.near;
+    if (near.path !== undefined) ends.near.#keepAlive();
     return ends;
+  }
+
+  get remote(): Address {
+    return this.#path?.remote ?? this.#remote;
   }
 
   get peer(): SimConnection {
@@ -144,10 +162,16 @@ export class SimConnection implements Connection {
     const delayMs = links.isCut(this.#from, this.#to)
       ? undefined
       : links.delayMs(this.#from, this.#to, 0);
+    const getsIn = this.#path?.leave(0);
     this.end({ code, reason });
     // A close is said once. When it does not get through, the other end finds out by silence.
     if (delayMs === undefined) clock.after(SIM_IDLE_MS, () => peer.lose());
-    else clock.after(delayMs, () => peer.end({ code, reason }));
+    else {
+      clock.after(delayMs, () => {
+        if (getsIn?.() ?? true) peer.end({ code, reason });
+        else peer.orphan();
+      });
+    }
   }
 
   /** Sends a message to the other end; `arrive` runs there. Held back while the link is cut, and lost with the connection. */
@@ -191,6 +215,7 @@ export class SimConnection implements Connection {
     if (this.isOver) return;
     this.#ending = closed;
     this.#stopDying?.();
+    this.#stopKeepalive?.();
     this.#held = [];
     this.#arrived.length = 0;
     this.#onOver(this);
@@ -228,14 +253,47 @@ export class SimConnection implements Connection {
     trace("send", this.#from, this.#to, bytes);
     const delayMs = links.delayMs(this.#from, this.#to, bytes);
     if (delayMs === undefined) return this.#loseBoth();
+    const getsIn = this.#path?.leave(bytes);
     clock.after(delayMs, () => {
       if (this.#peer.isOver) return;
       if (links.isCut(this.#from, this.#to)) {
         if (!this.isOver) this.#held.push({ order, send: again });
         return;
       }
+      if (getsIn?.() === false) return this.#resend(again);
+      if (getsIn !== undefined) this.#passed();
       trace("arrive", this.#from, this.#to, bytes);
       arrive();
+    });
+  }
+
+  /** A NAT let a packet in to nobody: it is sent again until one gets in, or the connection is dead. */
+  #resend(again: () => void): void {
+    for (const end of [this, this.#peer]) end.#fade();
+    this.#resendMs = Math.min(RESEND_MS_MAX, 2 * this.#resendMs);
+    this.#world.clock.after(this.#resendMs, again);
+  }
+
+  /** A packet got in, and what acknowledges it gets back the same way. */
+  #passed(): void {
+    this.#resendMs = RESEND_MS;
+    for (const end of [this, this.#peer]) {
+      end.#stopDying?.();
+      end.#stopDying = undefined;
+    }
+  }
+
+  /** Dies of silence unless a packet gets in before. */
+  #fade(): void {
+    if (this.isOver) return;
+    this.#stopDying ??= this.#world.clock.after(SIM_IDLE_MS, () => this.lose());
+  }
+
+  /** Sends now and then, so that NATs in between remember the way, as the dialer's transport does with packets of its own. */
+  #keepAlive(): void {
+    this.#stopKeepalive = this.#world.clock.after(KEEPALIVE_MS, () => {
+      this.send(0, () => {});
+      this.#keepAlive();
     });
   }
 

@@ -14,6 +14,14 @@ import {
 } from "@tesseras/core/limits";
 import { Arrivals } from "./arrivals.ts";
 import { SimConnection, type SimWorld } from "./sim_connection.ts";
+import type { SimNat } from "./sim_nat.ts";
+import { isHeard, simPaths } from "./sim_path.ts";
+import {
+  placeName,
+  type SimArrival,
+  type SimPlace,
+  type SimRouter,
+} from "./sim_router.ts";
 import {
   type Admit,
   CLOSED_FRIENDLY,
@@ -32,14 +40,16 @@ const HANDSHAKE_BYTES = 1_200;
 export type SimNode = {
   /** Who answers here: the part of a node's signer that a handshake proves. */
   readonly identity: { readonly publicKey: Uint8Array };
+  /** Its own address: one inside its NAT's network, when it sits behind one. */
   readonly address: Address;
+  readonly nat?: SimNat | undefined;
   readonly admit?: Admit | undefined;
   /** The network it belongs to; the public one unless given. */
   readonly network?: string | undefined;
 };
 
-/** The network as a node sees it: who lives at an address now. */
-export type SimDirectory = Map<string, SimTransport>;
+/** When a first packet without an answer is sent again (RFC 9002, 6.2: a second for an unknown path, then twice as long). */
+const INITIAL_RESEND_MS = 1_000;
 
 /** One endpoint. Made by the network, which also makes it crash. */
 export class SimTransport implements Transport {
@@ -48,20 +58,38 @@ export class SimTransport implements Transport {
   readonly #network: string;
   readonly #node: SimNode;
   readonly #world: SimWorld;
-  readonly #directory: SimDirectory;
+  readonly #router: SimRouter<SimTransport>;
   readonly #arrivals = new Arrivals<Connection>(ARRIVALS_MAX);
   readonly #connections = new Set<SimConnection>();
   readonly #life = new AbortController();
   #greet: Greet = () => {};
+  #place: SimPlace;
 
-  constructor(node: SimNode, world: SimWorld, directory: SimDirectory) {
+  constructor(
+    node: SimNode,
+    world: SimWorld,
+    router: SimRouter<SimTransport>,
+  ) {
     this.#node = node;
     this.local = node.address;
-    this.#name = formatAddress(node.address);
+    this.#place = node;
+    this.#name = placeName(node);
     this.#network = node.network ?? NETWORK_DEFAULT;
     this.#world = world;
-    this.#directory = directory;
-    directory.set(this.#name, this);
+    this.#router = router;
+    router.enter(this);
+  }
+
+  /** Where it is now. Traces and links go on to call it by its first place. */
+  get place(): SimPlace {
+    return this.#place;
+  }
+
+  /** Takes the node to another place, with its connections: what it sends comes from there. */
+  move(place: SimPlace): void {
+    this.#router.leave(this);
+    this.#place = place;
+    this.#router.enter(this);
   }
 
   /** The ends of this node's connections. */
@@ -118,7 +146,7 @@ export class SimTransport implements Transport {
 
   #leave(): boolean {
     if (this.#life.signal.aborted) return false;
-    this.#directory.delete(this.#name);
+    this.#router.leave(this);
     this.#arrivals.close();
     this.#life.abort();
     return true;
@@ -126,33 +154,55 @@ export class SimTransport implements Transport {
 
   /**
    * One round trip, as in QUIC: the dialer is connected after it, the answerer half a round trip later. The answerer may send
-   * from the first packet on, and the dialer hears of it once it is connected.
+   * from the first packet on, and the dialer hears of it once it is connected. Where NATs may let a packet in to nobody, the
+   * first one is sent again until its answer comes.
    */
   async #shakeHands(
     address: Address,
     expect: Expect,
     signal: AbortSignal,
   ): Promise<Connection> {
-    const { trace } = this.#world;
-    const to = formatAddress(address);
+    const { trace, clock } = this.#world;
+    const to = this.#nameOf(address);
     trace("dial", this.#name, to, HANDSHAKE_BYTES);
-    await this.#travel(this.#name, to, signal);
-    const target = this.#directory.get(to);
-    if (target === undefined) return await silence(signal);
-    if (!(target.#node.admit?.(this.local) ?? true)) {
-      await this.#travel(to, this.#name, signal);
-      trace("refuse", to, this.#name, 0);
-      throw cannotReach(address, "refused", "the peer did not admit us");
+    for (let waitMs = INITIAL_RESEND_MS;; waitMs *= 2) {
+      const sentMs = clock.monotonicMs();
+      const packet = this.#router.send(this.place, address, HANDSHAKE_BYTES);
+      await this.#travel(this.#name, to, signal);
+      const arrival = this.#router.receive(packet);
+      const near = arrival &&
+        await this.#answered(arrival, { address, expect }, signal);
+      if (near !== undefined) return near;
+      if (!this.#router.hasNats) return await silence(signal);
+      const leftMs = sentMs + waitMs - clock.monotonicMs();
+      await clock.sleep(Math.max(0, leftMs), signal);
     }
-    if (target.#network !== this.#network) {
-      await this.#travel(to, this.#name, signal);
-      trace("refuse", to, this.#name, 0);
-      throw cannotReach(address, "refused", "it is of another network");
+  }
+
+  /** What the peer says to a first packet; `undefined` when its answer gets in to nobody. */
+  async #answered(
+    { guest: target, source }: SimArrival<SimTransport>,
+    { address, expect }: { readonly address: Address; readonly expect: Expect },
+    signal: AbortSignal,
+  ): Promise<Connection | undefined> {
+    const { trace } = this.#world;
+    const back = this.#router.send(target.place, source, HANDSHAKE_BYTES);
+    const heard = { by: this, from: address };
+    const why = target.#refusal(source, this.#network);
+    if (why !== undefined) {
+      await this.#travel(target.#name, this.#name, signal);
+      if (!isHeard(this.#router, back, heard)) return undefined;
+      trace("refuse", target.#name, this.#name, 0);
+      throw cannotReach(address, "refused", why);
     }
-    const { near, far } = this.#pair(target);
+    const { near, far } = this.#pair(target, { to: address, seenAt: source });
     try {
       target.#greet(far);
-      await this.#travel(to, this.#name, signal);
+      await this.#travel(target.#name, this.#name, signal);
+      if (!isHeard(this.#router, back, heard)) {
+        for (const end of [near, far]) end.lose();
+        return undefined;
+      }
       if (
         expect !== "anyone" &&
         !equal(expect.publicKey, target.#node.identity.publicKey)
@@ -165,21 +215,48 @@ export class SimTransport implements Transport {
       near.close(CLOSED_REFUSED, "the handshake failed");
       throw error;
     }
-    trace("connect", this.#name, to, 0);
+    trace("connect", this.#name, target.#name, 0);
     near.send(HANDSHAKE_BYTES, () => target.#arrive(far));
     return near;
   }
 
+  /** Why a dialer from there is turned away, if it is. */
+  #refusal(source: Address, network: string): string | undefined {
+    if (!(this.#node.admit?.(source) ?? true)) {
+      return "the peer did not admit us";
+    }
+    return this.#network === network ? undefined : "it is of another network";
+  }
+
+  /** How the node at an address is called as long as nobody has answered there: one behind a NAT is not known from outside. */
+  #nameOf(address: Address): string {
+    const { nat } = this.place;
+    const neighbour = nat && this.#router.at({ address, nat });
+    return neighbour === undefined
+      ? formatAddress(address)
+      : placeName(neighbour.place);
+  }
+
   /** Both ends of a connection whose handshake is under way. */
-  #pair(target: SimTransport) {
+  #pair(
+    target: SimTransport,
+    { to, seenAt }: { readonly to: Address; readonly seenAt: Address },
+  ) {
+    const paths = this.#router.hasNats
+      ? simPaths(this.#router, { dialer: this, answerer: target, to, seenAt })
+      : undefined;
     const { near, far } = SimConnection.pair(this.#world, {
-      local: this.local,
-      remote: target.local,
+      from: this.#name,
+      to: target.#name,
+      remote: to,
+      path: paths?.near,
       dialled: true,
       onOver: (end) => this.#connections.delete(end),
     }, {
-      local: target.local,
-      remote: this.local,
+      from: target.#name,
+      to: this.#name,
+      remote: seenAt,
+      path: paths?.far,
       dialled: false,
       onOver: (end) => target.#connections.delete(end),
     });

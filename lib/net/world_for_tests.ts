@@ -14,7 +14,7 @@ import {
   startNode,
   TestNode,
 } from "./node_for_tests.ts";
-import { SimNetwork, type SimOptions } from "./sim.ts";
+import { type SimNat, SimNetwork, type SimOptions } from "./sim.ts";
 import type { Transport } from "./transport.ts";
 
 /** A transport with an identity and nothing behind it. */
@@ -45,8 +45,12 @@ export class World implements AsyncDisposable {
     return { ip: `203.0.${113 + (seed >> 8)}.${seed & 255}`, port: 4433 };
   }
 
-  /** Starts a node at an address of its own. */
-  async node(seed: number, options: NodeOptions = {}): Promise<TestNode> {
+  /** Starts a node at an address of its own; behind a NAT it is one that nobody outside knows. */
+  async node(
+    seed: number,
+    options: NodeOptions = {},
+    nat?: SimNat,
+  ): Promise<TestNode> {
     const node = await startNode({
       seed,
       options,
@@ -55,8 +59,11 @@ export class World implements AsyncDisposable {
         Promise.resolve(
           this.network.transport({
             identity,
-            address: this.addressOf(seed),
+            address: nat
+              ? { ip: `10.0.0.${seed}`, port: 4433 }
+              : this.addressOf(seed),
             admit,
+            nat,
           }),
         ),
     });

@@ -173,7 +173,7 @@ Deno.test("an admission is a failure; load, silence and trickling are none, and 
       sample,
     );
   for (const code of ["absent", "corrupt"] as const) {
-    assertEquals((await says(code)).outcome, "failed", code);
+    assertEquals((await says(code)).outcome, "admitted", code);
   }
   const excuses = ["overloaded", "refused", "timeout", "malformed"] as const;
   for (const code of excuses) {
@@ -266,7 +266,8 @@ Deno.test("the audit decides what a look says where there was one, and a word wi
   const silent = { answer: "silent", reason: "" } as const;
   const present = { answer: "present", reason: "" } as const;
   const result = (outcome: AuditResult["outcome"]) => ({ outcome, detail: "" });
-  assertEquals(observationOf(1, keeps), "proved");
+  assertEquals(observationOf(1, keeps), "claimed");
+  assertEquals(observationOf(1, keeps, result("admitted")), "saidLost");
   assertEquals(observationOf(3, keeps), "saidLost");
   assertEquals(observationOf(3, { answer: "lost" }), "saidLost");
   assertEquals(observationOf(1, present), "pinged");

@@ -308,6 +308,7 @@ class Search {
     if (named.some(({ id }) => equal(id, this.#node.id))) {
       counters.add("lookup.named_asker");
     }
+    this.#node.introducers.named(named, peer);
     this.#paths.answered(peer.id, named, this.#node.asMet(peer));
   }
 

@@ -1,5 +1,4 @@
 /** Gets enough fragments of a plan, from whoever sends them soonest. */
-import type { Assembly } from "@tesseras/archive";
 import {
   codeOf,
   type ErrorCode,
@@ -17,6 +16,7 @@ import type { Plan } from "@tesseras/tessera";
 import type { NodeRecord } from "@tesseras/wire";
 import { askHolder } from "./ask_holder.ts";
 import type { Budget } from "./budget.ts";
+import type { Taker } from "./kept_fragments.ts";
 import type { Node } from "./node.ts";
 import type { Provider } from "./pointers.ts";
 
@@ -91,7 +91,7 @@ export type GatherParts = {
   readonly node: Node;
   readonly plan: Plan;
   /** Takes the fragments; owned by the caller. */
-  readonly assembly: Assembly;
+  readonly assembly: Taker;
   /** Who says to have some. */
   readonly group: readonly Provider[];
   readonly onEvent: (event: FetchEvent) => void;

@@ -26,6 +26,7 @@ export type {
   OverTransport,
   RecordReader,
 } from "./options.ts";
+export { OwnOutlook, type Surroundings } from "./outlook.ts";
 export {
   newestOf,
   type Provider,
@@ -40,7 +41,8 @@ export { isForgotten } from "./forgotten.ts";
 export { Budget } from "./budget.ts";
 export { rankOfAccount } from "./candidates.ts";
 export { type Depth, type Regard, regard, type RegardParts } from "./regard.ts";
+export { release, type Spare } from "./release.ts";
 export { repair, type RepairParts, type RepairReport } from "./repair.ts";
 export type { PublishEvent, PublishParts } from "./sender.ts";
-export type { Handle, Handlers, Role } from "./role.ts";
+export type { Gauge, Handle, Handlers, Role } from "./role.ts";
 export type { Hop, LookupTrace } from "./trace.ts";

@@ -31,6 +31,7 @@ import {
   type Reply,
 } from "@tesseras/net";
 import { type NodeRecord, RecordCache, type Request } from "@tesseras/wire";
+import { Introducers } from "./introducers.ts";
 import { LostPeers } from "./lost.ts";
 import {
   type NodeOptions,
@@ -38,7 +39,9 @@ import {
   peerNetOf,
   type RecordReader,
 } from "./options.ts";
-import { OwnRecord } from "./own_record.ts";
+import { OwnOutlook } from "./outlook.ts";
+import { OwnRecord, ownWords } from "./own_record.ts";
+import { readRecords } from "./read_records.ts";
 import { type Handlers, mergeHandlers, type Role } from "./role.ts";
 import { NetworkSize } from "./size.ts";
 import { LookupWatchers } from "./trace.ts";
@@ -59,6 +62,10 @@ export class Node implements AsyncDisposable {
   readonly pace = new Pace();
   /** Peers that fell silent. */
   readonly lost = new LostPeers();
+  /** Who may introduce us to whom. */
+  readonly introducers: Introducers;
+  /** What peers say of our address; `undefined` for a node that was not told where it stands. */
+  readonly outlook: OwnOutlook | undefined;
   /** Who wants to hear of every lookup. */
   readonly lookups = new LookupWatchers();
   readonly #options: NodeOptions;
@@ -75,6 +82,9 @@ export class Node implements AsyncDisposable {
     this.#options = options;
     this.#record = new OwnRecord(options.identity);
     this.traits = options;
+    const { surroundings } = options;
+    this.introducers = new Introducers(surroundings?.realm);
+    this.outlook = surroundings && new OwnOutlook(surroundings);
     this.table = new Table<NodeRecord>(options.identity.id, {
       bucketPeersMax: options.bucketPeersMax ?? BUCKET_PEERS_MAX,
       failuresMax: options.failuresMax ?? PING_FAILURES_MAX,
@@ -154,13 +164,10 @@ export class Node implements AsyncDisposable {
     return this.#tasks.failed;
   }
 
-  /** Our own signed record, renewed at half its life. */
+  /** Our own signed record, renewed at half its life and soon after it would say something else. */
   record(): NodeRecord {
-    return this.#record.at(this.runtime.clock.nowMs(), () => ({
-      addresses: this.#options.addresses,
-      capabilities: this.#roles.reduce((all, r) => all | r.capabilities, 0),
-      nat: "unknown",
-    }));
+    const words = ownWords(this.#options.addresses, this.#roles, this.outlook);
+    return this.#record.at(this.runtime.clock.nowMs(), words);
   }
 
   /**
@@ -208,6 +215,7 @@ export class Node implements AsyncDisposable {
         }`,
       );
     }
+    this.outlook?.told(peer.id, response.observed);
     this.saw(record);
     return record;
   }
@@ -260,19 +268,7 @@ export class Node implements AsyncDisposable {
 
   /** Reads records a peer named, leaving out those that do not hold; each of those is counted. */
   readRecords(list: readonly Uint8Array[]): NodeRecord[] {
-    const nowMs = this.runtime.clock.nowMs();
-    const records: NodeRecord[] = [];
-    for (const bytes of list) {
-      try {
-        records.push(this.records.node(bytes, nowMs));
-      } catch (error) {
-        const code = codeOf(error);
-        if (code === undefined) throw error;
-        this.runtime.counters.add("record.refused");
-        if (code === "refused") this.runtime.counters.add("record.out_of_time");
-      }
-    }
-    return records;
+    return readRecords(list, this.records, this.runtime);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -293,11 +289,15 @@ export class Node implements AsyncDisposable {
       },
       handler: (from, request, bulk, signal) =>
         this.#answer(from, request, bulk, signal),
-      onSession: ({ peer }) => {
+      onSession: (met) => {
         this.#heard();
-        this.saw(peer);
+        this.outlook?.met(met);
+        this.saw(met.peer);
       },
+      onEnd: (met) => this.outlook?.ended(met),
       onLeave: (id) => this.#forget(id),
+      standing: this.outlook,
+      namedBy: (id) => this.introducers.of(id),
     };
     return peerNetOf(options)(parts, this.runtime, this.#tasks.signal);
   }

@@ -8,6 +8,7 @@ import {
   type Transport,
 } from "@tesseras/net";
 import type { RecordCache } from "@tesseras/wire";
+import type { Surroundings } from "./outlook.ts";
 
 /** What makes a node, and what carries its messages. */
 export type NodeOptions = NodeTraits & (OverTransport | OverMessages);
@@ -41,6 +42,8 @@ export type NodeTraits = {
   readonly failuresMax?: number;
   /** Whether a crowded key's records go to its whole region, and are asked for there: yes by default, no only to measure what that is for. */
   readonly regionAware?: boolean;
+  /** Where it stands; a node that is not told neither looks for its outer address nor meets whom it cannot dial. */
+  readonly surroundings?: Surroundings;
   /** Checks the records of others; one of its own by default. */
   readonly records?: RecordReader;
 };

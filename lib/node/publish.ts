@@ -159,8 +159,9 @@ async function earlier(
   signal: AbortSignal,
 ): Promise<Map<number, NodeRecord>> {
   const rows = (await parts.state.care.placements(plan.hash, signal))
-    .filter(({ index, lostAtMs }) =>
-      index < plan.fragments.length && lostAtMs === undefined
+    .filter(({ index, lostAtMs, provedSinceMs }) =>
+      index < plan.fragments.length && lostAtMs === undefined &&
+      provedSinceMs !== undefined
     );
   const kept = await mapBounded(
     Map.groupBy(rows, ({ holder }) => keyOf(holder)).values(),

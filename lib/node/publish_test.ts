@@ -152,6 +152,7 @@ Deno.test("a placement that can no longer be read is placed anew", async () => {
     ackedAtMs: world.clock.nowMs(),
     lastSeenMs: world.clock.nowMs(),
     lostAtMs: undefined,
+    provedSinceMs: world.clock.nowMs(),
   }], never);
   const report = await world.run(publishAt(home, plan));
   assertEquals([report.resumedCount, report.holders.size], [0, 7]);

@@ -1,6 +1,6 @@
 /** What a node does for others: a set of answers, and work in the background. */
-import { assert } from "@tesseras/core";
-import type { NodeRecord, Request } from "@tesseras/wire";
+import { type Address, assert } from "@tesseras/core";
+import type { NodeRecord, RelayOffer, Request } from "@tesseras/wire";
 import type { BulkReader, Reply } from "@tesseras/net";
 
 /** Answers one kind of request. Shape is already checked; a handler checks meaning: signatures, quotas, freshness. */
@@ -23,7 +23,20 @@ export interface Role {
   readonly handlers: Handlers;
   /** Work in the background until the signal aborts. */
   run?(signal: AbortSignal): Promise<void>;
+  /** What our record says of relaying, given the addresses that it names. */
+  relayOffer?(addresses: readonly Address[]): RelayOffer | undefined;
+  /** Lets go of what others rely on, while everything still works. The process ends soon after, whether this has or not. */
+  drain?(signal: AbortSignal): Promise<void>;
+  /** Values for operators that go up and down, by their full Prometheus name. */
+  gauges?(): readonly Gauge[];
 }
+
+/** A value that goes up and down. */
+export type Gauge = {
+  readonly name: string;
+  readonly help: string;
+  readonly value: number;
+};
 
 /** The answers of all roles together; no two may answer the same. */
 export function mergeHandlers(roles: readonly Role[]): Handlers {

@@ -310,6 +310,7 @@ export class Sender {
       ackedAtMs: nowMs,
       lastSeenMs: nowMs,
       lostAtMs: undefined,
+      provedSinceMs: nowMs,
     }], signal);
     this.#held.set(index, holder);
     this.#sentBytes += this.#plan.shardBytes;

@@ -2,7 +2,9 @@ import { assertEquals, assertTrue } from "@tesseras/testing";
 import { hash, keyOfTessera, nodeId, tesseraId } from "@tesseras/core";
 import { shareOf } from "@tesseras/kad";
 import { type Inhabitant, never, World } from "@tesseras/testing/sim";
+import type { State } from "@tesseras/state";
 import { Announcer } from "./announcer.ts";
+import { proofHandlers } from "./proofs.ts";
 
 const HOUR_MS = 3_600_000;
 
@@ -130,4 +132,76 @@ Deno.test("what no keeper takes is brought again after a while, not every few se
   // Two rounds, and what they left over every five minutes.
   const unheard = counters.get("announce.unheard");
   assertTrue(unheard >= 25 && unheard <= 30 * 40, `${unheard} times unheard`);
+});
+
+/** A state that counts the rows it gives. */
+function counting(state: State): { readonly state: State; rowCount: number } {
+  const counted = {
+    state: new Proxy(state, {
+      get(target, name) {
+        const method: unknown = Reflect.get(target, name);
+        if (typeof method !== "function") return method;
+        return async (...args: unknown[]) => {
+          const result: unknown = await method.apply(target, args);
+          counted.rowCount += Array.isArray(result) ? result.length : 1;
+          return result;
+        };
+      },
+    }),
+    rowCount: 0,
+  };
+  return counted;
+}
+
+Deno.test("a word on one plan costs the same rows, however many plans were signed for its tessera", async () => {
+  const world = new World(5);
+  await using _world = world;
+  const holder = await world.add([]);
+  const id = tesseraId(world.random.bytes(32));
+  const put = async (count: number) => {
+    const plan = {
+      hash: hash(world.random.bytes(32)),
+      tesseraId: id,
+      bytes: world.random.bytes(9),
+    };
+    for (let index = 0; index < count; index++) {
+      await holder.state.keepFragment(plan, {
+        planHash: plan.hash,
+        index,
+        tesseraId: id,
+        blob: hash(world.random.bytes(32)),
+        bytes: 1,
+        owner: nodeId(world.random.bytes(20)),
+        subnet: undefined,
+        storedAtMs: 1,
+        isRepair: false,
+      }, never);
+    }
+    return plan;
+  };
+  const plan = await put(3);
+  const counted = counting(holder.state);
+  const { state } = counted;
+  const { attest } = proofHandlers({
+    node: holder.node,
+    state,
+    blobs: holder.blobs,
+    announcer: new Announcer(holder.node, { state }),
+    isWhole: () => Promise.resolve(true),
+    lost: () => Promise.resolve(),
+  });
+  const cost = async () => {
+    counted.rowCount = 0;
+    const from = holder.node.record();
+    const request = { type: "attest", plan: plan.hash } as const;
+    const { response } = await attest(from, request, undefined, never);
+    assertEquals(response.type, "kept");
+    return counted.rowCount;
+  };
+  await cost();
+  const before = await cost();
+  for (let junk = 0; junk < 10_000; junk++) await put(1);
+  assertEquals(await cost(), before);
+  // The plan, its fragments, and each of them by itself.
+  assertEquals(before, 1 + 3 + 3);
 });

@@ -1,6 +1,5 @@
 // Nodes of a simulated world bring fragments to one store.
-import { assertEquals, assertRejectsCode, assertTrue } from "@tesseras/testing";
-import { keyOf } from "@tesseras/core";
+import { assertEquals, assertRejectsCode } from "@tesseras/testing";
 import type { Plan } from "@tesseras/tessera";
 import {
   creator,
@@ -105,7 +104,7 @@ Deno.test("who owes as much as it may is refused until it keeps something for us
   await third();
 });
 
-Deno.test("a fragment that a repairer brings is no debt, and without its word of now it is refused", async () => {
+Deno.test("whoever says that it repairs gives its own word of now, and is charged where nobody else keeps anything", async () => {
   const { world, store, home } = await scene(2, 10);
   await using _world = world;
   const { plan } = await keep(home, creator(1), 50_000);
@@ -125,10 +124,9 @@ Deno.test("a fragment that a repairer brings is no debt, and without its word of
   await world.clock.advance(2 * 3_600_000);
   await assertRejectsCode(bring(world, { ...put, repair: stale }), "refused");
   assertEquals(store.runtime.counters.get("fragment.repair_misfit"), 3);
-  await bring(world, { ...put, repair: wordOf(home, plan, world) });
-  const [row] = await store.state.fragmentsOf(plan.tesseraId, never);
-  assertTrue(row!.isRepair && keyOf(row!.owner!) === keyOf(home.node.id));
-  assertEquals(await store.state.care.ledger(home.node.id, never), undefined);
+  const alone = { ...put, repair: wordOf(home, plan, world) };
+  await assertRejectsCode(bring(world, alone), "refused", /may owe 10 bytes/);
+  assertEquals(store.runtime.counters.get("fragment.repair_unseen"), 1);
 });
 
 Deno.test("fragments on their way count, so that two at once owe no more than one", async () => {

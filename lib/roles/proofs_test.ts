@@ -105,19 +105,19 @@ Deno.test("bytes that rotted are found by whoever audits them, struck out, signe
   for (const afterPass of [false, true]) {
     if (afterPass) assertEquals(await ask(plan, 0), "passed");
     holder.blobs.rot(plan.fragments[0]!, 39 * KIB);
-    assertTrue(/^failed: .*answered corrupt/.test(await ask(plan, 0)));
+    assertTrue(/^admitted: .*answered corrupt/.test(await ask(plan, 0)));
     const struck = counters.get("fragment.corrupt");
     assertEquals(struck, afterPass ? 3 : 1);
     assertEquals(await holder.state.fragment(plan.hash, 0, never), undefined);
-    assertTrue(/^failed: .*answered absent/.test(await ask(plan, 0)));
+    assertTrue(/^admitted: .*answered absent/.test(await ask(plan, 0)));
     // The other copy was the same bytes: nobody has asked for it since.
-    assertTrue(/^failed: .*answered corrupt/.test(await ask(plan, 1)));
+    assertTrue(/^admitted: .*answered corrupt/.test(await ask(plan, 1)));
     assertEquals(await ask(other.plan, 1), "passed");
     await give(world, asker, holder, sample);
     assertEquals(await ask(plan, 0), "passed");
   }
   await holder.blobs.remove(plan.fragments[0]!, never);
-  assertTrue(/^failed: .*answered absent/.test(await ask(plan, 0)));
+  assertTrue(/^admitted: .*answered absent/.test(await ask(plan, 0)));
   assertEquals(counters.get("fragment.absent"), 1);
 });
 

@@ -4,10 +4,14 @@
  */
 import { type Address, parseAddress, TesserasError } from "@tesseras/core";
 import { parse } from "@std/toml";
-import { type Setting, SETTINGS } from "./settings.ts";
+import type { Setting } from "./setting.ts";
+import { SETTINGS } from "./settings.ts";
 
 type Sections = typeof SETTINGS;
 type Value<S> = S extends Setting<infer T> ? T : never;
+
+/** What the libSQL server of `storage.state_url` wants to be shown: from the environment alone, where no file and no list of processes shows it. */
+export const STATE_TOKEN = "TESSERAS_STATE_TOKEN";
 
 /** Every value, checked. */
 export type Config = {
@@ -145,7 +149,7 @@ function readVariable(
   value: string,
   values: Map<string, unknown>,
 ): void {
-  if (!name.startsWith("TESSERAS_")) return;
+  if (!name.startsWith("TESSERAS_") || name === STATE_TOKEN) return;
   for (const [known] of allSettings()) {
     if (name === `TESSERAS_${known.replace(".", "_").toUpperCase()}`) {
       const [section, key] = known.split(".") as [string, string];
@@ -156,6 +160,14 @@ function readVariable(
     "unusable",
     `Cannot use ${name} from the environment: there is no such setting; names are TESSERAS_SECTION_KEY, as in TESSERAS_NODE_LISTEN_ADDR`,
   );
+}
+
+/** A value as it may be told: a URL without its name, password and query, where people put secrets. */
+function shown(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.includes("://")
+    ? text.replaceAll(/(:\/\/)[^"\/?#]*@|([?#])[^"]*/g, "$1$2...")
+    : text;
 }
 
 function set(
@@ -183,7 +195,7 @@ function set(
   if (read === undefined) {
     throw new TesserasError(
       "unusable",
-      `Cannot use ${typed} = ${JSON.stringify(value)}: wanted ${one.allowed}`,
+      `Cannot use ${typed} = ${shown(value)}: wanted ${one.allowed}`,
     );
   }
   values.set(`${section}.${key}`, read);

@@ -153,6 +153,16 @@ Deno.test("values of the wrong kind are refused wherever they come from", () => 
     ["network", 'name = "Main"'],
     ["network", `name = "${"a".repeat(33)}"`],
     ["network", "enable_mdns = 1"],
+    ["storage", 'state_url = "file:///tmp/a.db"'],
+    ["storage", 'state_url = "wss://db.example"'],
+    ["storage", 'state_url = "libsql:"'],
+    ["storage", 'state_url = "http://db.example"'],
+    ["storage", 'state_url = "http://192.0.2.7:8080"'],
+    ["storage", 'state_url = "https://me:secret@db.example"'],
+    ["storage", 'state_url = "libsql://db.example?authToken=secret"'],
+    ["storage", 'state_url = "https://db.example/#secret"'],
+    ["storage", 'state_url = "https://db.example/a+b"'],
+    ["storage", 'state_url = "https://db.example//a"'],
     ["observability", 'log_format = "xml"'],
   ];
   for (const [section, line] of wrong) {
@@ -168,6 +178,34 @@ Deno.test("values of the wrong kind are refused wherever they come from", () => 
     "unusable",
     /\[dht\] is not a section/,
   );
+});
+
+Deno.test("a state may be in a libSQL server, and what is secret about it is repeated nowhere", () => {
+  for (
+    const url of [
+      "",
+      "libsql://db.example",
+      "https://db.example:8443/dev/one",
+      "http://127.0.0.1:8080",
+      "http://[fd00::1]:8080/one",
+    ]
+  ) {
+    const env = { TESSERAS_STORAGE_STATE_URL: url, TESSERAS_STATE_TOKEN: "x" };
+    assertEquals(readConfig({ env }).storage.state_url, url);
+  }
+  for (
+    const url of [
+      "https://me:hunter2@db.example/one",
+      "libsql://db.example?authToken=hunter2",
+      "https://db.example/#hunter2",
+    ]
+  ) {
+    assertThrowsCode(
+      () => readConfig({ env: { TESSERAS_STORAGE_STATE_URL: url } }),
+      "unusable",
+      /^(?!.*hunter2).*TESSERAS_STORAGE_STATE_URL = .*\.\.\./,
+    );
+  }
 });
 
 Deno.test("an empty metrics address means none, and every variable of the environment has its setting", () => {

@@ -1,42 +1,41 @@
 /** One node as a process: identity, disk, database, network, roles, control socket and health pages, opened in order and closed in reverse. */
-import { networkInterfaces } from "node:os";
-import { pathToFileURL } from "node:url";
 import { Archive } from "@tesseras/archive";
 import { openDiskBlobs } from "@tesseras/blobs/disk";
 import { type Blobs, ReadCache } from "@tesseras/blobs";
 import {
   type Address,
-  canonicalIp,
+  assert,
   formatAddress,
   messageOf,
   parseAddress,
   type Runtime,
   throwIfAborted,
 } from "@tesseras/core";
-import { ADDRESSES_MAX } from "@tesseras/core/limits";
 import type { MlDsaSuite, NodeSigner } from "@tesseras/crypto";
 import { nativeMlDsa } from "@tesseras/crypto/native";
 import type { Directory } from "@tesseras/directory";
 import { Admission } from "@tesseras/net";
 import { openQuic } from "@tesseras/net/quic";
-import { Node, type Role, savePeers } from "@tesseras/node";
-import { bootstrapRole, dhtRole, storeRole } from "@tesseras/roles";
+import { type Gauge, Node, type Role, savePeers } from "@tesseras/node";
+import { bootstrapRole, dhtRole, relayRole, storeRole } from "@tesseras/roles";
 import type { State } from "@tesseras/state";
-import { openLibsqlState } from "@tesseras/state/libsql";
 import { startCaring } from "./caring.ts";
 import { type Config, listenAddress } from "./config.ts";
 import { serveControl } from "./control.ts";
 import { controlHandlers } from "./daemon_calls.ts";
 import { lockDataDir } from "./data_lock.ts";
 import { openDirectory, serveDirectory } from "./directory_server.ts";
-import { type Gauge, serveHealth } from "./http.ts";
+import { serveHealth } from "./http.ts";
 import { loadOrMintNode } from "./identities.ts";
 import { type DataPaths, dataPaths } from "./paths.ts";
 import { watchPresence } from "./presence.ts";
+import { openRelaying, type Relaying } from "./relaying.ts";
+import { placeOf } from "./place.ts";
 import { makePrivateFolder } from "./secret_files.ts";
+import { openState } from "./state_place.ts";
 
-/** What a process may offer. `bootstrap` marks an entry, `dht` keeps pointers, `store` keeps fragments. */
-export const ROLE_NAMES = ["bootstrap", "dht", "store"] as const;
+/** What a process may offer. `bootstrap` marks an entry, `dht` keeps pointers, `store` keeps fragments, `relay` forwards packets. */
+export const ROLE_NAMES = ["bootstrap", "dht", "store", "relay"] as const;
 /** One of {@link ROLE_NAMES}. */
 export type RoleName = typeof ROLE_NAMES[number];
 
@@ -76,11 +75,12 @@ const QUIET_LOOK_MS = 25;
  * @throws `inUse` when its port or data directory is taken; `unusable` for an identity, disk or address it cannot use
  */
 export async function startDaemon(
-  options: DaemonOptions,
+  asked: DaemonOptions,
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<Daemon> {
-  const { config } = options;
+  const { config } = asked;
+  const options = { ...asked, roles: rolesOf(asked) };
   const paths = dataPaths(options.dataDir);
   await using stack = new AsyncDisposableStack();
   const { identity, ...kept } = await openKept(
@@ -108,18 +108,19 @@ export async function startDaemon(
   );
   stack.use(control);
   let problem: string | undefined;
-  const failed = node.failed.then((error) => {
+  const failed = Promise.race([node.failed, kept.lost]).then((error) => {
     problem = messageOf(error);
     return error;
   });
-  const health = openHealth(config, node, {
+  const draining = drainOf(node);
+  const health = stack.use(openHealth(config, node, {
     problem: () => problem,
-    ready: presence.isJoined,
-  });
-  stack.use(health);
+    ready: () => presence.isJoined() && !draining.hasBegun(),
+  }));
   const page = kept.directory &&
     serveDirectory(config, kept.directory, runtime);
   stack.use(page);
+  stack.defer(draining.begin);
   throwIfAborted(signal);
   const open = stack.move();
   return {
@@ -149,15 +150,37 @@ async function openKept(
   const identity = await loadOrMintNode(paths, pow_bits, runtime, signal);
   const disk = await openDiskBlobs(paths.blobs, signal);
   const blobs = stack.use(new ReadCache(disk, runtime.counters));
-  const url = pathToFileURL(paths.database).href;
   // A mere entry writes its peers down now and then: a thread for that is 15 MB that a small machine lacks.
   const worker = roles.some((role) => role !== "bootstrap");
-  const state = stack.use(await openLibsqlState({ url, worker }, signal));
+  const place = { config, paths, node: identity.id, worker };
+  const { state, lost } = await openState(place, signal);
+  stack.use(state);
   const directory = roles.includes("bootstrap")
     ? stack.use(await openDirectory(config, paths, runtime, signal))
     : undefined;
+  const relaying = roles.includes("relay")
+    ? stack.use(await openRelaying(config, state, runtime, signal))
+    : undefined;
   const suite = await nativeMlDsa();
-  return { identity, blobs, state, suite, directory };
+  return { identity, blobs, state, lost, suite, directory, relaying };
+}
+
+/** What a program offers, and what its configuration adds to that. */
+function rolesOf({ roles, config }: DaemonOptions): readonly RoleName[] {
+  const { relay_enabled } = config.nat;
+  return relay_enabled ? [...new Set([...roles, "relay" as const])] : roles;
+}
+
+/** Has roles let go of what others rely on, while everything still works and nobody is sent here any more. */
+function drainOf(node: Node) {
+  let hasBegun = false;
+  return {
+    hasBegun: () => hasBegun,
+    async begin(): Promise<void> {
+      hasBegun = true;
+      await Promise.all(node.roles.map((role) => role.drain?.(never)));
+    },
+  };
 }
 
 /** Lets requests under way end before their connections are closed; whoever keeps asking is not waited for. */
@@ -172,10 +195,14 @@ async function untilQuiet(node: Node): Promise<void> {
 
 type Kept = {
   readonly state: State;
+  /** Resolves when the state is somebody else's. */
+  readonly lost: Promise<unknown>;
   readonly blobs: Blobs;
   readonly suite: MlDsaSuite;
   /** Of a node that plays the bootstrap role. */
   readonly directory: Directory | undefined;
+  /** Of a node that plays the relay role. */
+  readonly relaying: Relaying | undefined;
 };
 
 async function openNode(
@@ -204,7 +231,7 @@ async function openNode(
       identity,
       transport,
       admission,
-      addresses: advertised(config, transport.local),
+      ...placeOf(config, transport.local),
       powBits: config.node.pow_bits,
       lookupParallel: config.dht.alpha,
       bucketPeersMax: config.dht.k,
@@ -246,28 +273,10 @@ function buildRole(
         announceMs: dht.republish_interval_secs * 1000,
         pointerTtlMs: dht.pointer_ttl_secs * 1000,
       });
+    case "relay":
+      assert(kept.relaying, "a relay has its sockets");
+      return relayRole(node, kept.relaying);
   }
-}
-
-/** Where others may reach us: as configured, else where we listen, every interface spelt out. */
-function advertised(config: Config, local: Address): readonly Address[] {
-  if (config.node.advertise_addrs.length > 0) {
-    return config.node.advertise_addrs.map(parseAddress);
-  }
-  const unspecified = local.ip === "0.0.0.0" || local.ip === "::";
-  if (!unspecified) return [local];
-  const ips = Object.values(networkInterfaces()).flat()
-    .filter((one) => one !== undefined && !one.internal)
-    .map((one) => canonicalIp(one!.address))
-    .filter((ip) => ip !== undefined && !ip.startsWith("fe80:"));
-  const family = local.ip === "0.0.0.0"
-    ? ips.filter((ip) => !ip!.includes(":"))
-    : ips;
-  const reachable = family.length > 0 ? family : ["127.0.0.1"];
-  return reachable.slice(0, ADDRESSES_MAX).map((ip) => ({
-    ip: ip!,
-    port: local.port,
-  }));
 }
 
 function openHealth(
@@ -294,6 +303,7 @@ function openHealth(
 
 function gaugesOf(node: Node): readonly Gauge[] {
   return [
+    ...node.roles.flatMap((role) => role.gauges?.() ?? []),
     {
       name: "tesseras_peers_known",
       help: "Peers in the routing table",
@@ -303,6 +313,13 @@ function gaugesOf(node: Node): readonly Gauge[] {
       name: "tesseras_sessions_open",
       help: "Open connections to peers",
       value: node.peers.sessions().length,
+    },
+    {
+      name: "tesseras_nat_type",
+      help:
+        "What stands between this node and the others: 0 not known, 1 nothing, 2 a NAT with one port for all, 3 one with a port for each peer",
+      value: ["unknown", "public", "cone", "symmetric"]
+        .indexOf(node.outlook?.kind ?? "unknown"),
     },
     {
       name: "tesseras_resident_memory_bytes",

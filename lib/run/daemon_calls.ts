@@ -85,6 +85,8 @@ async function status(
     pid: Deno.pid,
     roles: node.roles.map((role) => role.name),
     addresses: record.addresses.map(formatAddress),
+    nat: record.nat,
+    seenAt: seenAt(node),
     powBits: config.node.pow_bits,
     uptimeSecs: Math.round((clock.monotonicMs() - startedMs) / 1000),
     residentBytes: Deno.memoryUsage().rss,
@@ -95,6 +97,7 @@ async function status(
       id: toHex(session.id),
       address: formatAddress(session.remote),
       dialled: session.dialled,
+      way: session.way,
     })),
     storedForOthersBytes: await state.storedBytes(undefined, signal),
     pointers: await state.pointerCount(signal),
@@ -264,4 +267,12 @@ function textIn(parameters: JsonObject, name: string): string {
 
 function hashIn(parameters: JsonObject, name: string): Hash {
   return parseHash(textIn(parameters, name));
+}
+
+/** Where several peers agree that they see us. */
+function seenAt({ outlook }: Node): readonly string[] {
+  return ([4, 6] as const).flatMap((family) => {
+    const address = outlook?.likely(family);
+    return address === undefined ? [] : [formatAddress(address)];
+  });
 }

@@ -1,6 +1,7 @@
 /** What operators ask a process over HTTP: is it alive, is it ready, what has it counted. */
 import { Hono } from "hono";
 import { type Address, COUNTER_HELP } from "@tesseras/core";
+import type { Gauge } from "@tesseras/node";
 import type { HttpGateParts } from "./http_gate.ts";
 import { type PageServer, servePages } from "./pages.ts";
 
@@ -14,13 +15,6 @@ export type HealthSource = {
   readonly gauges: () => readonly Gauge[];
   /** Counters by their dotted name. */
   readonly counters: () => Readonly<Record<string, number>>;
-};
-
-/** A value that goes up and down. */
-export type Gauge = {
-  readonly name: string;
-  readonly help: string;
-  readonly value: number;
 };
 
 /** The pages as a plain handler. */

@@ -43,5 +43,7 @@ export {
   writeNewSecret,
 } from "./secret_files.ts";
 export { EXIT, serve } from "./serve.ts";
-export { type Setting, SETTINGS } from "./settings.ts";
+export type { Setting } from "./setting.ts";
+export { SETTINGS } from "./settings.ts";
 export { type Program, readStart, type Start } from "./start.ts";
+export { databaseInServer, inServer } from "./state_place.ts";

@@ -62,6 +62,8 @@ export type DataPaths = {
   readonly nodeKey: string;
   readonly blobs: string;
   readonly database: string;
+  /** The name of the database in a libSQL server that has the state instead. */
+  readonly serverDatabase: string;
   /** The peers that this node tells newcomers of over HTTP. */
   readonly directory: string;
   /** Locked while a node runs here. */
@@ -80,6 +82,7 @@ export function dataPaths(dataDir: string): DataPaths {
     nodeKey: join(dataDir, "identity.key"),
     blobs: join(dataDir, "blobs"),
     database: join(dataDir, "db", "tesseras.db"),
+    serverDatabase: join(dataDir, "db", "server"),
     directory: join(dataDir, "db", "directory.kv"),
     lock: join(dataDir, "lock"),
     socketDir,

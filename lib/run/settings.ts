@@ -28,76 +28,8 @@ import {
   REPUBLISH_MS,
   TRANSFERS_PARALLEL,
 } from "@tesseras/core/limits";
-
-/** A setting: its default, what it allows in words, and how it is read from TOML or from a text. */
-export type Setting<T> = {
-  readonly fallback: T;
-  readonly allowed: string;
-  /** `undefined` when the value is not allowed. */
-  readonly read: (value: unknown) => T | undefined;
-  readonly help: string;
-};
-
-function setting<T>(
-  fallback: T,
-  allowed: string,
-  help: string,
-  read: (value: unknown) => T | undefined,
-): Setting<T> {
-  return { fallback, allowed, read, help };
-}
-
-function whole(
-  fallback: number,
-  least: number,
-  most: number,
-  help: string,
-): Setting<number> {
-  return setting(
-    fallback,
-    `a whole number from ${least} to ${most}`,
-    help,
-    (value) => {
-      const number = typeof value === "string" && /^\d+$/.test(value)
-        ? Number(value)
-        : value;
-      return typeof number === "number" && Number.isSafeInteger(number) &&
-          number >= least && number <= most
-        ? number
-        : undefined;
-    },
-  );
-}
-
-function flag(fallback: boolean, help: string): Setting<boolean> {
-  return setting(fallback, "true or false", help, (value) => {
-    if (value === true || value === "true") return true;
-    if (value === false || value === "false") return false;
-    return undefined;
-  });
-}
-
-function text(fallback: string, help: string): Setting<string> {
-  return setting(
-    fallback,
-    "a text",
-    help,
-    (value) => typeof value === "string" ? value : undefined,
-  );
-}
-
-function oneOf<T extends string>(
-  fallback: T,
-  values: readonly T[],
-  help: string,
-): Setting<T> {
-  return setting(
-    fallback,
-    values.map((v) => `"${v}"`).join(" or "),
-    help,
-    (value) => values.find((v) => v === value),
-  );
-}
+import { NAT_SETTINGS } from "./nat_settings.ts";
+import { flag, oneOf, type Setting, setting, text, whole } from "./setting.ts";
 
 /** A list of texts; from the environment and flags, separated by commas. */
 function list(
@@ -132,6 +64,21 @@ function isDirectory(text: string): boolean {
   const ip = canonicalIp(hostname.replaceAll(/[[\]]/g, ""));
   return protocol === "https:" ||
     (protocol === "http:" && ip !== undefined && isPrivateIp(ip));
+}
+
+/** A libSQL server, with nothing secret in its URL and no path that may be written in two ways; `http` as above. */
+function isStateUrl(text: string): boolean {
+  if (!URL.canParse(text) || !/^(libsql|https|http):\/\//.test(text)) {
+    return false;
+  }
+  const { protocol, username, password, hostname, pathname, search, hash } =
+    new URL(text);
+  if (`${username}${password}${search}${hash}` !== "" || hostname === "") {
+    return false;
+  }
+  if (!/^(\/[\w.~-]+)*\/?$/.test(pathname)) return false;
+  const ip = canonicalIp(hostname.replaceAll(/[[\]]/g, ""));
+  return protocol !== "http:" || (ip !== undefined && isPrivateIp(ip));
 }
 
 function isIPv4(text: string): boolean {
@@ -307,6 +254,17 @@ export const SETTINGS = {
       "limit peers of one /24 or /48; off for a cluster on one machine",
     ),
   },
+  storage: {
+    state_url: setting(
+      "",
+      '"libsql://host" or "https://host", with a path where the server has several databases, http to a private IP address alone, or "" for none',
+      "database of a libSQL server that keeps this node's state, its token in TESSERAS_STATE_TOKEN; a file of this node when empty",
+      (value) =>
+        typeof value === "string" && (value === "" || isStateUrl(value))
+          ? value
+          : undefined,
+    ),
+  },
   replication: {
     concurrent_transfers: whole(
       TRANSFERS_PARALLEL,
@@ -357,6 +315,7 @@ export const SETTINGS = {
       "bytes a second that repair may move",
     ),
   },
+  nat: NAT_SETTINGS,
   observability: {
     metrics_addr: optional(
       address("127.0.0.1:9190", "HTTP for /healthz, /readyz and /metrics"),

@@ -211,5 +211,6 @@ Options:
       --stop-with-stdin      Stop when standard input ends, for launchers
   -h, --help                 Print this help
 
-Every setting of the configuration file can also be given as TESSERAS_SECTION_KEY in the environment.`;
+Every setting of the configuration file can also be given as TESSERAS_SECTION_KEY in the environment. The token of the
+libSQL server in [storage] state_url is in TESSERAS_STATE_TOKEN and nowhere else.`;
 }

@@ -6,9 +6,11 @@ import {
   AUDIT_LEAF_COUNT_MAX,
   AUDIT_LEAVES_MAX,
   BULK_BYTES_MAX,
+  MEETING_BYTES_MAX,
   MESSAGE_BYTES_MAX,
   NODE_RECORD_BYTES_MAX,
   PROVIDER_RECORD_BYTES_MAX,
+  PUNCH_WAIT_MAX_MS,
 } from "@tesseras/core/limits";
 import fc from "fast-check";
 import { CAPABILITIES_MAX } from "./capabilities.ts";
@@ -39,6 +41,11 @@ const leaves = fc.uniqueArray(
   fc.integer({ min: 0, max: AUDIT_LEAF_COUNT_MAX - 1 }),
   { minLength: 1, maxLength: AUDIT_LEAVES_MAX },
 ).map((drawn) => drawn.sort((a, b) => a - b));
+const waitMs = fc.integer({ min: 0, max: PUNCH_WAIT_MAX_MS });
+const rendezvous = fc.option(
+  fc.record({ relay: record, offer: record }, { noNullPrototype: true }),
+  { nil: undefined },
+);
 const text = fc.string({ unit: "binary", maxLength: 128 })
   .filter((value) => !value.startsWith("\ufeff"));
 
@@ -81,6 +88,15 @@ const SAMPLES: {
   }),
   forget: fc.record({ tombstone: record }),
   forgotten: fc.record({ count: bulk }),
+  punch_intro: fc.record({ intro: record, rendezvous }),
+  punch_ready: fc.record({ consent: record, observed, waitMs }),
+  punch_request: fc.record({ intro: record, observed, waitMs, rendezvous }),
+  punch_agreed: fc.record({ consent: record }),
+  relay_request: fc.record({ request: record }),
+  relay_offer: fc.record({ offer: record }),
+  relay_migrate: fc.record({ migration: record }),
+  relay_close: fc.record({ end: record }),
+  relay_closed: fc.constant({}),
   error: fc.record({ code: fc.constantFrom(...WIRE_CODES), text }),
 };
 
@@ -177,7 +193,7 @@ Deno.test("decodeMessage() refuses every message without any one of its fields, 
         if (fields[name] === undefined) continue;
         const { [name]: _, ...rest } = fields;
         const nil = { ...rest, [name]: null };
-        const isOptional = name === "skip" || name === "repair";
+        const isOptional = ["skip", "repair", "rendezvous"].includes(name);
         for (const broken of isOptional ? [nil] : [rest, nil]) {
           assertThrowsCode(
             () => decodeMessage(payloadOf({ type: body.type, ...broken })),
@@ -194,6 +210,7 @@ Deno.test("decodeMessage() refuses every message without any one of its fields, 
 Deno.test("decodeMessage() refuses fields over their limits", () => {
   const hash32 = new Uint8Array(32);
   const big = new Uint8Array(NODE_RECORD_BYTES_MAX + 1);
+  const signed = new Uint8Array(MEETING_BYTES_MAX + 1);
   const over: readonly (readonly [Encodable, RegExp])[] = [
     [{ type: "proof", record: big, signature: new Uint8Array(64) }, /record/],
     [
@@ -240,6 +257,42 @@ Deno.test("decodeMessage() refuses fields over their limits", () => {
     ],
     [{ type: "error", code: "refused", text: "é".repeat(257) }, /text/],
     [{ type: "pong", record: hash32, observed: "127.0.0.1:0" }, /observed/],
+    [{ type: "punch_intro", intro: signed }, /intro/],
+    [{ type: "punch_agreed", consent: signed }, /consent/],
+    [
+      { type: "punch_intro", intro: hash32, rendezvous: { relay: big } },
+      /rendezvous\.relay/,
+    ],
+    [
+      {
+        type: "punch_intro",
+        intro: hash32,
+        rendezvous: { relay: hash32, offer: signed },
+      },
+      /rendezvous\.offer/,
+    ],
+    [
+      {
+        type: "punch_request",
+        intro: hash32,
+        observed: "192.0.2.7:4433",
+        wait: PUNCH_WAIT_MAX_MS + 1,
+      },
+      /wait/,
+    ],
+    [
+      {
+        type: "punch_ready",
+        consent: hash32,
+        observed: "224.0.0.1:4433",
+        wait: 0,
+      },
+      /observed/,
+    ],
+    [{ type: "relay_request", request: signed }, /request/],
+    [{ type: "relay_offer", offer: signed }, /offer/],
+    [{ type: "relay_migrate", migration: signed }, /migration/],
+    [{ type: "relay_close", end: signed }, /end/],
   ];
   for (const [body, message] of over) {
     assertThrowsCode(

@@ -12,6 +12,12 @@ export {
 } from "./capabilities.ts";
 export type { Definition, MessageKind } from "./definition.ts";
 export {
+  type Fresh,
+  type FreshForm,
+  readFresh,
+  signFresh,
+} from "./fresh_record.ts";
+export {
   decodeMessage,
   encodeFrame,
   type Envelope,
@@ -57,10 +63,20 @@ export {
   type Proof,
   proofBytes,
 } from "./messages_hello.ts";
+export type {
+  PunchAgreed,
+  PunchIntro,
+  PunchReady,
+  PunchRequest,
+  RelayClose,
+  RelayClosed,
+  RelayMigrate,
+  RelayOffered,
+  RelayRequest,
+  Rendezvous,
+} from "./messages_meet.ts";
 export {
   checkNodeRecordFresh,
-  NAT_KINDS,
-  type NatKind,
   type NodeRecord,
   type NodeRecordFields,
   readNodeRecord,
@@ -74,6 +90,7 @@ export {
   readProviderRecord,
   signProviderRecord,
 } from "./provider_record.ts";
+export { CONSENT, INTRODUCTION, type Meeting } from "./punch_record.ts";
 export { RecordCache } from "./record_cache.ts";
 export {
   bulkBytesOf,
@@ -85,4 +102,16 @@ export {
   type Response,
   type ResponseOf,
 } from "./registry.ts";
-export type { RecordRules } from "./signed.ts";
+export {
+  RELAY_ENDED,
+  RELAY_ENDS,
+  RELAY_GRANTED,
+  RELAY_MOVED,
+  RELAY_WANTED,
+  type RelayEnd,
+  type RelayEnded,
+  type RelayGranted,
+  type RelayMoved,
+  type RelayWanted,
+} from "./relay_record.ts";
+export type { RecordRules, Stamp } from "./signed.ts";

@@ -12,8 +12,10 @@ import {
 } from "@tesseras/core/limits";
 import type { NodeSigner } from "@tesseras/crypto";
 import type { Fields } from "@tesseras/codec";
+import type { NatKind } from "@tesseras/nat";
 import { readAddress } from "./addresses.ts";
 import { CAPABILITIES_MAX } from "./capabilities.ts";
+import { readNatKind } from "./punch_record.ts";
 import {
   checkFresh,
   type Opened,
@@ -25,12 +27,6 @@ import {
   stampFields,
   verifyRecord,
 } from "./signed.ts";
-
-/** How a node's NAT treats its packets: none, one port for everybody, a port for each peer, or not known yet. */
-export const NAT_KINDS = ["public", "cone", "symmetric", "unknown"] as const;
-
-/** See {@link NAT_KINDS}. */
-export type NatKind = typeof NAT_KINDS[number];
 
 /** Forwarding that a node offers to peers behind NATs. */
 export type RelayOffer = {
@@ -74,8 +70,6 @@ const KIND: RecordKind = {
   ttlMs: NODE_RECORD_TTL_MS,
 };
 
-/** Bytes of the longest name of a NAT kind, with room for those of newer peers. */
-const NAT_BYTES_MAX = 16;
 /** The most a relay offer may claim, in sessions and in kilobytes a second. */
 const RELAY_SLOTS_MAX = 0xffff;
 const RELAY_RATE_MAX = 0xffff_ffff;
@@ -139,12 +133,6 @@ function parse(bytes: Uint8Array, { fields }: Opened): NodeRecord {
     subnet: first && subnetOf(first.ip),
     bytes,
   };
-}
-
-/** A kind that only newer nodes know reads as `unknown`. */
-function readNatKind(fields: Fields): NatKind {
-  const text = fields.text("nat", NAT_BYTES_MAX);
-  return NAT_KINDS.find((kind) => kind === text) ?? "unknown";
 }
 
 function readRelay(fields: Fields | undefined): RelayOffer | undefined {

@@ -1,6 +1,6 @@
-/** Records that were checked before. The same few travel in answer after answer, and a signature costs more than a hash. */
-import { keyOf } from "@tesseras/core";
-import { blake3 } from "@tesseras/crypto";
+/** Records that were checked before. The same few travel in answer after answer, and a signature costs more than a comparison. */
+import { equal, keyOf } from "@tesseras/core";
+import { ED25519_SIGNATURE_BYTES } from "@tesseras/core/limits";
 import {
   checkNodeRecordFresh,
   type NodeRecord,
@@ -30,8 +30,8 @@ export class RecordCache {
 
   /** As {@link readNodeRecord}. The record is shared: treat it as read-only. */
   node(bytes: Uint8Array, nowMs: number): NodeRecord {
-    const key = keyOf(blake3(bytes));
-    const known = this.#nodes.get(key);
+    const key = endOf(bytes);
+    const known = this.#nodes.get(key, bytes);
     if (known !== undefined) {
       checkNodeRecordFresh(known, nowMs);
       return known;
@@ -42,8 +42,8 @@ export class RecordCache {
 
   /** As {@link readProviderRecord}. The record is shared: treat it as read-only. */
   provider(bytes: Uint8Array, nowMs: number): ProviderRecord {
-    const key = keyOf(blake3(bytes));
-    const known = this.#providers.get(key);
+    const key = endOf(bytes);
+    const known = this.#providers.get(key, bytes);
     if (known !== undefined) {
       checkProviderRecordFresh(known, nowMs);
       return known;
@@ -53,8 +53,13 @@ export class RecordCache {
   }
 }
 
-/** The values used last, up to a count. */
-class Recent<T> {
+/** Half of the signature, which ends a record: enough to find it by. What was found is still compared as a whole. */
+function endOf(bytes: Uint8Array): string {
+  return keyOf(bytes.subarray(-ED25519_SIGNATURE_BYTES / 2));
+}
+
+/** The records used last, up to a count. */
+class Recent<T extends { readonly bytes: Uint8Array }> {
   readonly #countMax: number;
   readonly #values = new Map<string, T>();
 
@@ -62,10 +67,11 @@ class Recent<T> {
     this.#countMax = countMax;
   }
 
-  get(key: string): T | undefined {
+  /** The record with these bytes, every one of them. */
+  get(key: string, bytes: Uint8Array): T | undefined {
     const value = this.#values.get(key);
-    if (value !== undefined) this.keep(key, value);
-    return value;
+    if (value === undefined || !equal(value.bytes, bytes)) return undefined;
+    return this.keep(key, value);
   }
 
   /** A map keeps the order of insertion, so the one inserted first is the one unused longest. */

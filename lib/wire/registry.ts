@@ -52,6 +52,27 @@ import {
   proof,
 } from "./messages_hello.ts";
 
+import {
+  type PunchAgreed,
+  punchAgreed,
+  type PunchIntro,
+  punchIntro,
+  type PunchReady,
+  punchReady,
+  type PunchRequest,
+  punchRequest,
+  type RelayClose,
+  relayClose,
+  type RelayClosed,
+  relayClosed,
+  type RelayMigrate,
+  relayMigrate,
+  relayOffer,
+  type RelayOffered,
+  type RelayRequest,
+  relayRequest,
+} from "./messages_meet.ts";
+
 /** Which response answers which request. */
 type Answers = {
   readonly challenge: Proof;
@@ -65,6 +86,11 @@ type Answers = {
   readonly attest: Kept;
   readonly audit: Audited;
   readonly forget: Forgotten;
+  readonly punch_intro: PunchReady;
+  readonly punch_request: PunchAgreed;
+  readonly relay_request: RelayOffered;
+  readonly relay_migrate: RelayOffered;
+  readonly relay_close: RelayClosed;
 };
 
 /** What one node asks another. */
@@ -79,7 +105,12 @@ export type Request =
   | GetPlan
   | Attest
   | Audit
-  | Forget;
+  | Forget
+  | PunchIntro
+  | PunchRequest
+  | RelayRequest
+  | RelayMigrate
+  | RelayClose;
 
 /** What answers a request that could be met. */
 export type Response = Answers[keyof Answers];
@@ -118,6 +149,15 @@ export const REGISTRY: {
   audited,
   forget,
   forgotten,
+  punch_intro: punchIntro,
+  punch_ready: punchReady,
+  punch_request: punchRequest,
+  punch_agreed: punchAgreed,
+  relay_request: relayRequest,
+  relay_offer: relayOffer,
+  relay_migrate: relayMigrate,
+  relay_close: relayClose,
+  relay_closed: relayClosed,
   error,
 };
 

@@ -13,6 +13,7 @@ export type ClusterShape = {
   readonly dht: number;
   readonly store: number;
   readonly node: number;
+  readonly relay?: number;
   /** Settings of every process, as environment variables. */
   readonly settings?: Readonly<Record<string, string>>;
 };
@@ -195,8 +196,9 @@ function specsOf(
   dir: string,
   { settings = {}, ...shape }: ClusterShape,
 ): Omit<ChildSpec, "bootstrap" | "root">[] {
-  return (["bootstrap", "dht", "store", "node"] as const).flatMap((role) =>
-    Array.from({ length: shape[role] }, (_, at) => {
+  const roles = ["bootstrap", "dht", "store", "relay", "node"] as const;
+  return roles.flatMap((role) =>
+    Array.from({ length: shape[role] ?? 0 }, (_, at) => {
       const name = `${role}-${at + 1}`;
       return { name, role, dataDir: join(dir, name), settings };
     })

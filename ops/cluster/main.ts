@@ -10,10 +10,11 @@ const SAME_SIGNAL_MS = 500;
 
 const HELP = `Starts a local network and keeps it until Ctrl-C
 
-Usage: deno task cluster [--nodes N] [--dir DIR]
+Usage: deno task cluster [--nodes N] [--relays N] [--dir DIR]
 
 Options:
   --nodes N   Processes in all, at least 5 [default: 12: 2 bootstrap, 1 dht, 8 store, 1 node]
+  --relays N  Relays beside them [default: 0]
   --dir DIR   Where the nodes keep their data [default: a new temporary folder, removed at the end]
   --help      Print this help`;
 
@@ -24,7 +25,7 @@ async function main(args: readonly string[]): Promise<number> {
     const unknown: string[] = [];
     const parsed = parseArgs(args, {
       boolean: ["help"],
-      string: ["nodes", "dir"],
+      string: ["nodes", "relays", "dir"],
       unknown: (flag) => unknown.push(flag),
     });
     if (parsed.help) {
@@ -40,7 +41,10 @@ async function main(args: readonly string[]): Promise<number> {
         } is not known; see --help`,
       );
     }
-    const shape = shapeOf(parsed.nodes);
+    const shape = {
+      ...shapeOf(parsed.nodes),
+      relay: relaysOf(parsed.relays),
+    };
     const given = parsed.dir;
     if (given !== undefined && (typeof given !== "string" || given === "")) {
       throw new TesserasError(
@@ -109,6 +113,15 @@ function onSignals(stop: () => void): void {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(name, onSignal);
   }
+}
+
+function relaysOf(relays: unknown): number {
+  const count = relays === undefined ? 0 : relays === "" ? NaN : Number(relays);
+  if (Number.isSafeInteger(count) && count >= 0 && count <= 50) return count;
+  throw new TesserasError(
+    "unusable",
+    `Cannot start ${relays} relays: wanted a whole number from 0 to 50`,
+  );
 }
 
 function shapeOf(nodes: unknown): ClusterShape {

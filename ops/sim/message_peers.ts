@@ -126,6 +126,7 @@ export class MessagePeers implements PeerNet {
       id: one.peer.id,
       remote: one.remote,
       dialled: one.dialled,
+      way: "direct",
       busyCount: one.busyCount,
       ageMs: nowMs - one.openedMs,
     }));

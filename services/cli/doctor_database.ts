@@ -2,7 +2,7 @@
 import { pathToFileURL } from "node:url";
 import { quoted } from "@tesseras/archive";
 import { PROOF_FRESH_MS } from "@tesseras/preservation";
-import type { DataPaths } from "@tesseras/run";
+import { databaseInServer, type DataPaths } from "@tesseras/run";
 import type { State } from "@tesseras/state";
 import { openLibsqlState, SCHEMA_VERSION } from "@tesseras/state/libsql";
 import { advice, type Finding, fine, problem } from "./finding.ts";
@@ -18,10 +18,18 @@ const CHECK = "Database";
 
 /** Whether it opens, and what it says of the tesseras. */
 export async function checkDatabase(
-  { database }: DataPaths,
+  paths: DataPaths,
   nowMs: number,
   signal: AbortSignal,
 ): Promise<readonly Finding[]> {
+  const { database } = paths;
+  if (await databaseInServer(paths) !== undefined) {
+    return [advice(
+      CHECK,
+      "It is in a libSQL server, which is not looked into from here",
+      "Look after it, and after its backups, there",
+    )];
+  }
   const found = await lookAt(database);
   if (found === undefined) {
     return [advice(CHECK, "There is none yet", "Run tes init")];

@@ -18,6 +18,7 @@ export function nodeReport(node: JsonObject): readonly string[] {
     `Node:      ${textIn(node, "id")} (pid ${numberIn(node, "pid")})`,
     `Roles:     ${textsIn(node, "roles").join(", ") || "none"}`,
     `Addresses: ${textsIn(node, "addresses").join(", ") || "none"}`,
+    `NAT:       ${textIn(node, "nat") || "unknown"}${seenAt(node)}`,
     `Running:   ${printSeconds(numberIn(node, "uptimeSecs"))}, ${
       printSize(numberIn(node, "residentBytes"))
     } of memory`,
@@ -31,6 +32,11 @@ export function nodeReport(node: JsonObject): readonly string[] {
     } and ${printSize(numberIn(node, "storedForOthersBytes"))} for others`,
     ...dropLines(objectIn(node, "counters")),
   ];
+}
+
+function seenAt(node: JsonObject): string {
+  const addresses = textsIn(node, "seenAt");
+  return addresses.length === 0 ? "" : `, seen at ${addresses.join(", ")}`;
 }
 
 /** What was dropped, by group; only what happened at all. */

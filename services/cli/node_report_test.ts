@@ -7,6 +7,8 @@ const NODE = {
   pid: 7,
   roles: ["dht", "store"],
   addresses: ["192.0.2.7:4433"],
+  nat: "cone",
+  seenAt: ["198.51.100.7:4433"],
   uptimeSecs: 200,
   residentBytes: 84_000_000,
   knownPeers: 1,
@@ -16,13 +18,14 @@ const NODE = {
   storedForOthersBytes: 1_200_000_000,
 };
 
-Deno.test("a node that turned nobody away is told in seven lines", () => {
+Deno.test("a node that turned nobody away is told in eight lines", () => {
   const counters = new Counters();
   counters.add("rpc.served", 3);
   assertEquals(nodeReport({ ...NODE, counters: counters.snapshot() }), [
     "Node:      00ab (pid 7)",
     "Roles:     dht, store",
     "Addresses: 192.0.2.7:4433",
+    "NAT:       cone, seen at 198.51.100.7:4433",
     "Running:   3 min 20 s, 84 MB of memory",
     "Network:   1 peer known; connections: 5 in, 3 out",
     "Keeps:     210 pointers and 1.2 GB for others",
@@ -37,7 +40,7 @@ Deno.test("what was dropped stands in its group, with its count and a sentence, 
   counters.add("fragment.refused_space", 2);
   counters.add("rpc.served", 99);
   const lines = nodeReport({ ...NODE, counters: counters.snapshot() });
-  assertEquals(lines.slice(6), [
+  assertEquals(lines.slice(7), [
     "Dropped or given up since the start:",
     "  Admission: who may come in, and how much they may ask",
     "       7  Inbound connections closed because the id behind them shows too little work (hello.weak_work)",
@@ -62,8 +65,8 @@ Deno.test("a node of another version is shown as far as it can be understood", (
     roles: "dht",
     sessionsIn: null,
   });
-  assertEquals(lines.length, 7);
+  assertEquals(lines.length, 8);
   assertEquals(lines[1], "Roles:     none");
-  assertEquals(lines[6], "Dropped:   nothing since the start");
-  assertEquals(nodeReport({ counters: [1] }).length, 7);
+  assertEquals(lines[7], "Dropped:   nothing since the start");
+  assertEquals(nodeReport({ counters: [1] }).length, 8);
 });

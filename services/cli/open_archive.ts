@@ -5,7 +5,12 @@ import { Archive } from "@tesseras/archive";
 import { openDiskBlobs } from "@tesseras/blobs/disk";
 import { type Runtime, TesserasError } from "@tesseras/core";
 import { nativeMlDsa } from "@tesseras/crypto/native";
-import { type DataPaths, makePrivateFolder } from "@tesseras/run";
+import {
+  databaseInServer,
+  type DataPaths,
+  inServer,
+  makePrivateFolder,
+} from "@tesseras/run";
 import { largeInThreads } from "@tesseras/erasure/pool";
 import type { State } from "@tesseras/state";
 import { openLibsqlState } from "@tesseras/state/libsql";
@@ -19,8 +24,9 @@ export type OpenedArchive = AsyncDisposable & {
   readonly state: State;
 };
 
-/** Whether there is a database in a data directory. */
+/** Whether there is a database in a data directory. @throws `unusable` when it lies in a server, where only the node works with it */
 export async function hasArchive(paths: DataPaths): Promise<boolean> {
+  await refuseServer(paths);
   try {
     return (await Deno.stat(paths.database)).isFile;
   } catch (error) {
@@ -50,6 +56,7 @@ export async function makeArchive(
   runtime: Runtime,
   signal: AbortSignal,
 ): Promise<OpenedArchive> {
+  await refuseServer(paths);
   await makePrivateFolder(paths.dataDir);
   await makePrivateFolder(paths.blobs);
   await makePrivateFolder(dirname(paths.database));
@@ -70,4 +77,10 @@ export async function makeArchive(
     state,
     [Symbol.asyncDispose]: () => opened.disposeAsync(),
   };
+}
+
+/** A file made beside it would be another state, of which the node knows nothing. */
+async function refuseServer(paths: DataPaths): Promise<void> {
+  if (await databaseInServer(paths) === undefined) return;
+  throw inServer("open the archive", paths);
 }

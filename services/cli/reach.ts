@@ -81,7 +81,11 @@ export async function reachOf(
   const plan = planRow && readPlan(planRow.bytes);
   const placed = plan && await state.care.placements(plan.hash, signal);
   const audits = plan && await state.care.audits(plan.hash, signal);
-  const alive = placed?.filter(({ lostAtMs }) => lostAtMs === undefined) ?? [];
+  // Somebody's word alone is no fragment.
+  const alive =
+    placed?.filter(({ lostAtMs, provedSinceMs }) =>
+      lostAtMs === undefined && provedSinceMs !== undefined
+    ) ?? [];
   const holders = holdersOf(alive);
   return {
     id,

@@ -52,6 +52,7 @@ async function placementOf(
     ackedAtMs: nowMs,
     lastSeenMs: nowMs,
     lostAtMs: undefined,
+    provedSinceMs: nowMs,
     ...change,
   };
 }

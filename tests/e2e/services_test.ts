@@ -49,7 +49,7 @@ function assertSentence(ending: Ending, code: number, message: RegExp): void {
   assertEquals([ending.code, ending.signal], [code, null]);
 }
 
-const services = ["bootstrap", "dht", "store", "node"];
+const services = ["bootstrap", "dht", "store", "relay", "node"];
 for (const service of services) {
   Deno.test(`the ${service} service starts, offers its roles and stops on request`, async () => {
     await using folder = await temporaryFolder();

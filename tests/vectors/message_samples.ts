@@ -11,6 +11,7 @@ export type MessageSample = {
 const NONCE = filled(32, 0x11);
 const RECORD = filled(40, 0x22);
 const HOLDER = filled(40, 0x33);
+const SIGNED = filled(60, 0xaa);
 const OBSERVED = { ip: "192.0.2.7", port: 4433 };
 
 function filled(length: number, byte: number): Uint8Array {
@@ -110,6 +111,35 @@ export function messageSamples(): readonly MessageSample[] {
     }],
     ["forget", { type: "forget", tombstone: filled(50, 0x99) }],
     ["forgotten", { type: "forgotten", count: 24 }],
+    ["punch_intro", {
+      type: "punch_intro",
+      intro: SIGNED,
+      rendezvous: undefined,
+    }],
+    ["punch_intro to a relay", {
+      type: "punch_intro",
+      intro: SIGNED,
+      rendezvous: { relay: RECORD, offer: SIGNED },
+    }],
+    ["punch_ready", {
+      type: "punch_ready",
+      consent: SIGNED,
+      observed: OBSERVED,
+      waitMs: 7,
+    }],
+    ["punch_request to a relay", {
+      type: "punch_request",
+      intro: SIGNED,
+      observed: { ip: "2001:db8::7", port: 65535 },
+      waitMs: 2000,
+      rendezvous: { relay: RECORD, offer: SIGNED },
+    }],
+    ["punch_agreed", { type: "punch_agreed", consent: SIGNED }],
+    ["relay_request", { type: "relay_request", request: SIGNED }],
+    ["relay_offer", { type: "relay_offer", offer: SIGNED }],
+    ["relay_migrate", { type: "relay_migrate", migration: SIGNED }],
+    ["relay_close", { type: "relay_close", end: SIGNED }],
+    ["relay_closed", { type: "relay_closed" }],
   ];
   const samples = bodies.map(([name, body], index) => ({
     name,

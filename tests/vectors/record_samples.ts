@@ -5,18 +5,52 @@ import { ed25519KeyFromSeed, findNonce, nodeIdOf } from "@tesseras/crypto";
 import type { NodeSigner } from "@tesseras/crypto";
 import {
   CAPABILITIES,
+  CONSENT,
+  type FreshForm,
+  INTRODUCTION,
   proofBytes,
+  readFresh,
+  RELAY_ENDED,
+  RELAY_GRANTED,
+  RELAY_MOVED,
+  RELAY_WANTED,
+  signFresh,
   signNodeRecord,
   signProviderRecord,
+  type Stamp,
 } from "@tesseras/wire";
 import { type Json, toJson, type ValidVector } from "./vector_file.ts";
 
 /** What the records are judged by. */
 export const RECORD_RULES = { nowMs: 1_800_000_000_000, powBits: 8 };
 
+/** The forms of what is good for half a minute, by the kind of their vectors. */
+export const FRESH_FORMS = {
+  introduction: INTRODUCTION,
+  consent: CONSENT,
+  "relay request": RELAY_WANTED,
+  "relay offer": RELAY_GRANTED,
+  "relay migration": RELAY_MOVED,
+  "relay end": RELAY_ENDED,
+} as const;
+
+/** See {@link FRESH_FORMS}. */
+export type FreshKind = keyof typeof FRESH_FORMS;
+
+/** Checks a vector of such a kind; `undefined` when it is of another. */
+export function readFreshKind(
+  kind: string,
+  bytes: Uint8Array,
+): Stamp & { readonly bytes: Uint8Array } | undefined {
+  if (!Object.hasOwn(FRESH_FORMS, kind)) return undefined;
+  // What the forms read differs; that they read is all that is needed here.
+  const form = FRESH_FORMS[kind as FreshKind] as FreshForm<object>;
+  return readFresh(form, bytes, RECORD_RULES);
+}
+
 /** A signed thing, with what a stranger needs to make it again. */
 export type RecordVector = ValidVector & {
-  readonly kind: "node" | "provider" | "proof";
+  readonly kind: "node" | "provider" | "proof" | FreshKind;
   /** Ed25519 secret of the signer in hexadecimal. */
   readonly seed: string;
   /** The signer's node id. */
@@ -25,8 +59,6 @@ export type RecordVector = ValidVector & {
   readonly signed: string;
 };
 
-const NODE_TAG = utf8("tesseras node record v1\n");
-const PROVIDER_TAG = utf8("tesseras provider record v1\n");
 const LIMITS = { bytesMax: 1024, depthMax: 3, itemsMax: 256 };
 const NOW = RECORD_RULES.nowMs;
 
@@ -81,17 +113,66 @@ export function recordSamples(): readonly RecordVector[] {
     sample("node", "node record of a node nobody can dial", bare.bytes),
     sample("provider", "provider record", provider.bytes),
     proofSample(signer),
+    ...freshSamples(signer),
+  ];
+}
+
+/** The signer has seed 1, the peer seed 2, the relay, where it is another, seed 3. */
+function freshSamples(signer: NodeSigner): readonly RecordVector[] {
+  const said = { signer, nowMs: NOW };
+  const [peer, relay] = [sampleSigner(2).id, sampleSigner(3).id];
+  const session = new Uint8Array(16).fill(0xbb);
+  const meeting = { to: peer, meeting: new Uint8Array(16).fill(0xcc) };
+  const outer = { ip: "192.0.2.7", port: 40_000 };
+  const inner = { ip: "192.168.1.7", port: 4433 };
+  const introduction = signFresh(INTRODUCTION, {
+    ...meeting,
+    addresses: [outer, inner],
+    nat: "cone",
+  }, said);
+  const relayOnly = signFresh(INTRODUCTION, {
+    ...meeting,
+    addresses: [],
+    nat: "symmetric",
+  }, said);
+  const consent = signFresh(CONSENT, {
+    ...meeting,
+    addresses: [outer],
+    nat: "unknown",
+  }, said);
+  const wanted = signFresh(RELAY_WANTED, { relay, peer }, said);
+  const granted = { session, to: peer, peer: relay, address: outer };
+  const lasting = { ...granted, bytesPerSecond: 262_144, lastsMs: undefined };
+  const short = { ...granted, bytesPerSecond: 65_536, lastsMs: 600_000 };
+  const offer = signFresh(RELAY_GRANTED, lasting, said);
+  const offerOfTenMinutes = signFresh(RELAY_GRANTED, short, said);
+  const moved = signFresh(RELAY_MOVED, { relay, session }, said);
+  const ended = signFresh(RELAY_ENDED, {
+    to: peer,
+    session,
+    why: "draining",
+    graceMs: 5_000,
+  }, said);
+  return [
+    sample("introduction", "introduction", introduction.bytes),
+    sample("introduction", "introduction to a relay alone", relayOnly.bytes),
+    sample("consent", "consent", consent.bytes),
+    sample("relay request", "relay request", wanted.bytes),
+    sample("relay offer", "relay offer", offer.bytes),
+    sample("relay offer", "relay offer of ten minutes", offerOfTenMinutes.bytes),
+    sample("relay migration", "relay migration", moved.bytes),
+    sample("relay end", "relay end", ended.bytes),
   ];
 }
 
 function sample(
-  kind: "node" | "provider",
+  kind: Exclude<RecordVector["kind"], "proof">,
   name: string,
   bytes: Uint8Array,
 ): RecordVector {
   const envelope = decode(bytes, LIMITS) as ReadonlyMap<string, Uint8Array>;
   const payload = envelope.get("p")!;
-  const tag = kind === "node" ? NODE_TAG : PROVIDER_TAG;
+  const tag = utf8(tagOf(kind));
   return {
     name,
     kind,
@@ -101,6 +182,12 @@ function sample(
     hex: toHex(bytes),
     value: toJson(decode(payload, LIMITS)),
   };
+}
+
+/** What a record of this kind is signed under. */
+export function tagOf(kind: Exclude<RecordVector["kind"], "proof">): string {
+  const isLasting = kind === "node" || kind === "provider";
+  return `tesseras ${isLasting ? `${kind} record` : kind} v1\n`;
 }
 
 /** The dialer has seed 1, the answerer seed 2. Here `hex` is the signature. */
