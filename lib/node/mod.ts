@@ -41,6 +41,7 @@ export { isForgotten } from "./forgotten.ts";
 export { Budget } from "./budget.ts";
 export { rankOfAccount } from "./candidates.ts";
 export { type Depth, type Regard, regard, type RegardParts } from "./regard.ts";
+export { notePresence, PRESENCE_MS } from "./absence.ts";
 export { release, type Spare } from "./release.ts";
 export { repair, type RepairParts, type RepairReport } from "./repair.ts";
 export type { PublishEvent, PublishParts } from "./sender.ts";

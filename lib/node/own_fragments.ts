@@ -12,6 +12,8 @@ import type { Node } from "./node.ts";
 /** Our own fragments of one plan. */
 export type OwnFragments = {
   readonly rotten: readonly FragmentRow[];
+  /** Indices of those that were here at that time, Unix milliseconds. */
+  keptAt(atMs: number): ReadonlySet<number>;
   /** As those of any holder. */
   keepings(self: NodeRecord, nowMs: number): readonly Keeping[];
 };
@@ -43,6 +45,11 @@ export async function ownFragments(
   const rotten = await state.care.struck(plan.hash, signal);
   return {
     rotten,
+    keptAt: (atMs) =>
+      new Set(
+        [...vouched].filter(({ storedAtMs }) => storedAtMs < atMs)
+          .map(({ index }) => index),
+      ),
     keepings: ({ id, subnet }, atMs) => {
       const keeping = (
         { index }: FragmentRow,

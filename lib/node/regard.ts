@@ -35,6 +35,7 @@ import type { Node } from "./node.ts";
 import { findProviders } from "./providers.ts";
 import type { Provider } from "./pointers.ts";
 import { type OwnFragments, ownFragments } from "./own_fragments.ts";
+import { returnedMs } from "./absence.ts";
 import type { Spare } from "./release.ts";
 
 /** What a look works with. */
@@ -96,9 +97,8 @@ export async function regard(
   const claims = depth === "silent" ? [] : await claimsOn(node, plan, signal);
   const holders = await Holders.read({ node, state, plan, patience }, signal);
   // Not all fit where somebody makes many up: others another time.
-  for (const claim of shuffled(claims, node.runtime.random)) {
-    holders.claimed(claim);
-  }
+  shuffled(claims, node.runtime.random)
+    .forEach((claim) => holders.claimed(claim));
   const own = await ownFragments(parts, plan, depth === "whole", signal);
   const asked = await mapBounded(
     holders.toAsk(depth === "silent"),
@@ -120,6 +120,7 @@ export async function regard(
   const view = { dataCount, parityCount, keepings, watchedSinceMs };
   const options = { patience, subnetLimit: parts.subnetLimit };
   const health = judge(view, atMs, options);
+  const known = { view, atMs, options, holders, own };
   const live = health.live.flatMap(({ id }) =>
     equal(id, node.id) ? self : holders.recordOf(id) ?? []
   );
@@ -140,23 +141,33 @@ export async function regard(
     doubtful: holders.doubtful(),
     rotten: await toHeal(parts, { own, keepings }, signal),
     spare: depth === "whole" && !isCutOff
-      ? spareOf(node, plan, { view, atMs, options, holders })
+      ? await spareOf(parts, plan, known, signal)
       : undefined,
   };
 }
 
-function spareOf(
-  node: Node,
+async function spareOf(
+  { node, state }: RegardParts,
   { tesseraId }: Plan,
-  { view, atMs, options, holders }: {
+  { view, atMs, options, holders, own }: {
     readonly view: PlanView;
     readonly atMs: number;
     readonly options: HealthOptions;
     readonly holders: Holders;
+    readonly own: OwnFragments;
   },
-): Spare | undefined {
-  const own = { key: keyOfTessera(tesseraId), self: node.id };
-  const surplus = surplusOf({ ...view, ...own }, atMs, options);
+  signal: AbortSignal,
+): Promise<Spare | undefined> {
+  const surplus = surplusOf(
+    {
+      ...view,
+      key: keyOfTessera(tesseraId),
+      self: node.id,
+      replaceable: own.keptAt(await returnedMs(state, signal)),
+    },
+    atMs,
+    options,
+  );
   const keeper = surplus && holders.recordOf(surplus.keeper.id);
   return surplus && keeper && { index: surplus.index, keeper };
 }

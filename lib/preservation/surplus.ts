@@ -2,7 +2,11 @@
  * Which of our fragments we may let go of, because somebody else keeps the same: whoever comes back after it was replaced brings
  * back a fragment that is there by then.
  *
- * A holder lets go only for one that is nearer to the key and has proved the same fragment. So of those who really keep a
+ * Only who was away for longer than silence is forgiven lets go, and only of what it kept then: others had reason to take it for
+ * lost. Were it enough that somebody keeps the same, a stranger could take a copy of everything, drive the honest holders out by
+ * proving it, and vanish with all of it.
+ *
+ * And a holder lets go only for one that is nearer to the key and has proved the same fragment. So of those who really keep a
  * fragment the nearest never lets go of it, however many decide at one moment and whatever they know of one another: no word
  * between them is needed, and none is lost.
  */
@@ -22,6 +26,8 @@ export type SurplusView = PlanView & {
   /** The tessera's key. */
   readonly key: NodeId;
   readonly self: NodeId;
+  /** Those of our fragments that we kept while we were away for longer than the longest grace. */
+  readonly replaceable: ReadonlySet<number>;
 };
 
 /** A fragment of ours that is too many. */
@@ -44,11 +50,13 @@ export function surplusOf(
   nowMs: number,
   options: HealthOptions = {},
 ): Surplus | undefined {
-  const { key, self, keepings } = view;
+  const { key, self, keepings, replaceable } = view;
   if (!isFull(view, nowMs, options)) return undefined;
   const own = keepings.filter(({ holder, standing }) =>
     equal(holder.id, self) && standing.is === "attested"
-  ).sort((a, b) => a.index - b.index);
+  ).filter(({ index }) => replaceable.has(index)).sort((a, b) =>
+    a.index - b.index
+  );
   for (const mine of own) {
     const keeper = keepings.filter((other) =>
       other.index === mine.index && nearer(key, other.holder.id, self) < 0 &&

@@ -25,13 +25,20 @@ function keeping(index: number, at: number, days = 9): Keeping {
 const one = (index: number) => keeping(index, index + 1);
 const WHOLE = Array.from({ length: COUNT }, (_, index) => one(index));
 
-function decide(self: number, keepings: readonly Keeping[], watched = 30) {
+const ALL = new Set(WHOLE.map(({ index }) => index));
+
+function decide(
+  self: number,
+  keepings: readonly Keeping[],
+  replaceable: ReadonlySet<number> = ALL,
+) {
   return surplusOf({
     ...CODING,
     keepings,
-    watchedSinceMs: NOW_MS - watched * DAY_MS,
+    watchedSinceMs: NOW_MS - 30 * DAY_MS,
     key: KEY,
     self: peer(self).id,
+    replaceable,
   }, NOW_MS);
 }
 
@@ -43,6 +50,12 @@ Deno.test("the farther of two who keep the same lets go, once the nearer has ans
     it.holder.id === both[3]!.holder.id ? keeping(3, 4, 7) : it
   );
   assertEquals(decide(40, fresh), undefined);
+});
+
+Deno.test("nobody who was there all along is driven out by one who came to keep the same", () => {
+  const both = [...WHOLE, keeping(3, 40), keeping(5, 40)];
+  assertEquals(decide(40, both, new Set()), undefined);
+  assertEquals(decide(40, both, new Set([5])), { index: 5, keeper: peer(6) });
 });
 
 Deno.test("nobody lets go of what nobody else has, nor for a word, a silence or an old proof", () => {

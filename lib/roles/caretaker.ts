@@ -16,6 +16,8 @@ import {
 import {
   type Depth,
   isForgotten,
+  notePresence,
+  PRESENCE_MS,
   type Regard,
   regard,
   type RegardParts,
@@ -77,6 +79,7 @@ export class Caretaker {
     await using tasks = new Tasks(signal);
     const every = (ms: number, work: (signal: AbortSignal) => Promise<void>) =>
       tasks.spawn((taskSignal) => this.#every(ms, work, taskSignal));
+    every(PRESENCE_MS, (taskSignal) => this.#notePresence(taskSignal));
     every(walkMs, (taskSignal) => this.#wards.walk(taskSignal));
     every(tickMs, (taskSignal) => this.#look(taskSignal));
     for (let lane = 0; lane < parallel; lane++) {
@@ -101,6 +104,12 @@ export class Caretaker {
       }
       await clock.sleep(ms, signal);
     }
+  }
+
+  #notePresence(signal: AbortSignal): Promise<void> {
+    const { node, state, tempo: { patience } } = this.#parts;
+    const { clock } = node.runtime;
+    return notePresence(state, clock, patience.calmGraceMs, signal);
   }
 
   /** Looks at what is due. */

@@ -141,8 +141,8 @@ export class MemoryCare implements Care {
 
   removeStruck(keys: readonly FragmentKey[], signal: AbortSignal) {
     return step(signal, () => {
-      for (const key of keys) this.struckBook.remove(key);
-      this.#kept.dropIdle(keys.map(({ planHash }) => planHash));
+      const removed = keys.filter((key) => this.struckBook.remove(key));
+      this.#kept.dropIdle(removed.map(({ planHash }) => planHash));
     });
   }
 

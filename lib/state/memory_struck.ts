@@ -14,9 +14,9 @@ export class MemoryStruck {
     this.#rows.set(fragmentKey(row), { row: copied(row), atMs });
   }
 
-  /** It is here again. */
-  remove(key: FragmentKey): void {
-    this.#rows.delete(fragmentKey(key));
+  /** It is here again. Returns whether it was struck out. */
+  remove(key: FragmentKey): boolean {
+    return this.#rows.delete(fragmentKey(key));
   }
 
   /** Those of a plan, by index. */

@@ -56,7 +56,7 @@ Deno.test("holders let go of what returning ones brought back, and never of the 
   const tiers = [{ ...TIERS[1]!, count: 8 }];
   const options = { ...SMALL, years: 1, tiers };
   const figures = figuresOf(options, live(options));
-  assertTrue(figures.fragmentsReleased > 5, `${figures.fragmentsReleased}`);
+  assertTrue(figures.fragmentsReleased > 2, `${figures.fragmentsReleased}`);
   assertEquals(figures.fragmentsReleasedLast, 0);
   assertEquals(figures.lost, 0);
 });

@@ -189,7 +189,12 @@ export class Observer {
     );
     if (!isTwice) return;
     const { key } = this.#kept;
-    const view = { ...this.#view(), key, self: self.id };
+    const returnedMs = self.returnedMs(nowMs);
+    const replaceable = new Set(
+      own.filter(({ placedAtMs }) => placedAtMs < returnedMs)
+        .map(({ index }) => index),
+    );
+    const view = { ...this.#view(), key, self: self.id, replaceable };
     const surplus = surplusOf(view, nowMs, { patience });
     const copy = own.find(({ index }) => index === surplus?.index);
     if (copy === undefined) return;

@@ -23,6 +23,7 @@ export class Member {
   /** The absence under way or next. */
   #leavesMs: number;
   #returnsMs: number;
+  #longReturnMs = -Infinity;
 
   constructor(options: Options, random: SeededRandom, nowMs: number) {
     this.#options = options;
@@ -53,6 +54,12 @@ export class Member {
     return this.#wakesMs(atMs);
   }
 
+  /** When it came back from its latest absence that was longer than silence is forgiven; `-Infinity` when there was none. */
+  returnedMs(nowMs: number): number {
+    this.#pass(nowMs);
+    return this.#longReturnMs;
+  }
+
   /** Whether newcomers still find its records. */
   isAnnounced(nowMs: number): boolean {
     this.#pass(nowMs);
@@ -60,7 +67,12 @@ export class Member {
   }
 
   #pass(nowMs: number): void {
-    while (nowMs >= this.#returnsMs) this.#planAbsence(this.#returnsMs);
+    while (nowMs >= this.#returnsMs) {
+      const { calmGraceMs } = this.#options.patience;
+      const isLong = this.#returnsMs - this.#leavesMs > calmGraceMs;
+      if (isLong) this.#longReturnMs = this.#returnsMs;
+      this.#planAbsence(this.#returnsMs);
+    }
   }
 
   #planAbsence(fromMs: number): void {

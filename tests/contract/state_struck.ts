@@ -48,6 +48,14 @@ export const struckClaims: Claims = {
     assertEquals(await s.plan(plan.hash, signal), undefined);
   },
 
+  "leaves a plan alone of which nothing was struck out": async (s, rows) => {
+    const plan = rows.plan();
+    await s.putPlan(plan, signal);
+    const row = rows.fragment(plan);
+    await s.care.removeStruck([row], signal);
+    assertEquals(await s.plan(plan.hash, signal), plan);
+  },
+
   "forgets what was struck out with a tombstone": async (s, rows) => {
     const plan = rows.plan();
     await s.keepFragment(plan, rows.fragment(plan), signal);
