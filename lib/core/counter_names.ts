@@ -299,6 +299,7 @@ export const DROPS = {
   /** This node's own trouble. */
   node: {
     "punch.failed": "Punches that no packet came through",
+    "relayed.failed": "Dials through relays that did not connect",
     "peers.save_failed": "Times the known peers could not be written down",
     "directory.unwritten":
       "Rounds in which the directory did not take the peers heard of",

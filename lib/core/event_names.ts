@@ -14,6 +14,7 @@ export const EVENTS = {
     "Dials of peers that were silent on an open connection, to see whether they were started again",
   "peers.duplicate_closed":
     "Connections closed because a second one to the same peer was kept",
+  "peers.relay_closed": "Connections closed because a relay ended their line",
   "peers.idle_closed": "Connections closed because nothing passed over them",
   "rpc.asked": "Requests sent over any connection",
   "rpc.served": "Requests answered with what they asked for",
@@ -38,6 +39,9 @@ export const EVENTS = {
   "punch.introduced": "Pairs of peers introduced to each other",
   "punch.tried": "Punches begun, by us or because a peer was introduced",
   "punch.succeeded": "Punches that brought a session, whoever connected first",
+  "relayed.asked": "Sessions asked of relays for a peer that was to be met",
+  "relayed.followed": "Times we came to a relay at which a peer wanted to meet",
+  "relayed.met": "Connections made through relays",
   "table.reunited":
     "Peers removed for their silence that answered again when they were asked",
   "lookup.done": "Lookups that ended",

@@ -267,6 +267,7 @@ export {
   RELAY_SESSIONS_PER_SUBNET_MAX,
   RELAY_STRANGER_BYTES_PER_SECOND,
   RELAY_STRANGER_MS,
+  RELAYS_ASKED_MAX,
 } from "./nat_limits.ts";
 
 // Bootstrap

@@ -39,6 +39,8 @@ export const INTRODUCERS_REMEMBERED_MAX = 1_024;
 export const RECORD_RENEW_MS = 10_000;
 /** From the start of a punch until a relay is asked beside it: most punches are done, and nobody waits for 2.5 s (measured). */
 export const RELAY_AFTER_MS = 1_500;
+/** Relays asked for one session, one after the other: the second for when the first has just filled, left or died. */
+export const RELAYS_ASKED_MAX = 2;
 /** The first pause before a pair that is relayed, or failed, tries a direct path again; it doubles. */
 export const PUNCH_RETRY_MS = 30_000;
 /** The longest such pause. */

@@ -22,11 +22,12 @@ import {
   type RungReason,
   type Step,
 } from "@tesseras/nat";
-import type { NodeRecord } from "@tesseras/wire";
+import type { NodeRecord, Rendezvous } from "@tesseras/wire";
 import type { AgreedPunch } from "./attempts.ts";
 import type { Session } from "./hello.ts";
 import type { Meetings } from "./meetings.ts";
 import type { Live } from "./pool.ts";
+import type { Invite, RelayRung } from "./relay_rung.ts";
 import { innerOf, type Standing } from "./standing.ts";
 import { isDialable } from "./way.ts";
 
@@ -53,8 +54,7 @@ export type ClimbParts = {
   readonly adopt: (session: Session) => void;
   /** Who named a peer, the latest first. */
   readonly namedBy: (id: NodeId) => readonly NodeId[];
-  /** Opens a session through a relay; `undefined` where none is known. */
-  readonly relay?: ((peer: NodeRecord) => Open | undefined) | undefined;
+  readonly relayed: RelayRung;
   /** Hears of every rung that ended. Must not throw. */
   readonly onRung?: ((trace: RungTrace) => void) | undefined;
 };
@@ -78,7 +78,7 @@ export class Climber {
     dial: (peer: NodeRecord, signal: AbortSignal) => Promise<Session>,
     signal: AbortSignal,
   ): Promise<Session> {
-    const { meetings, relay, standing } = this.#parts;
+    const { meetings, relayed, standing } = this.#parts;
     const { addresses } = peer;
     // Where neither has been seen from outside there may be none: private networks are routed, too.
     const isInner = standing.kind === "unknown" && peer.nat === "unknown" &&
@@ -88,20 +88,25 @@ export class Climber {
     }
     const near = addresses.filter((address) => isNear(address, standing));
     const introducers = this.#introducersOf(peer);
-    const relayed = relay?.(peer);
+    const relays = relayed.relaysFor(peer.id);
     const steps = ladder(
       this.#prospects(peer, {
         hasAddress: near.length > 0,
         hasIntroducer: introducers.length > 0,
-        hasRelay: relayed !== undefined,
+        hasRelay: relays.length > 0,
       }),
     );
     if (steps.length === 0 && addresses.length > 0) {
       return await dial(peer, signal);
     }
     const punch = async (rungSignal: AbortSignal): Promise<Session> => {
-      const agreed = await this.#arrange(peer, introducers, rungSignal);
+      const agreed = await this.#arrange({ peer, introducers }, rungSignal);
       return await meetings.punch(agreed, rungSignal);
+    };
+    const relay = async (rungSignal: AbortSignal): Promise<Session> => {
+      const invite: Invite = (rendezvous, inviteSignal) =>
+        this.#arrange({ peer, introducers, rendezvous }, inviteSignal);
+      return await relayed.meet(peer, { relays, invite }, rungSignal);
     };
     const direct = async (rungSignal: AbortSignal): Promise<Session> => {
       const session = await dial({ ...peer, addresses: near }, rungSignal);
@@ -109,7 +114,7 @@ export class Climber {
       this.#parts.adopt(session);
       return session;
     };
-    const rungs = { direct, punch, ...(relayed && { relay: relayed }) };
+    const rungs = { direct, punch, relay };
     return await this.#climb({ peer, steps, rungs }, signal);
   }
 
@@ -141,14 +146,18 @@ export class Climber {
 
   /** Asks one after the other until somebody has brought the peer to agree. */
   async #arrange(
-    peer: NodeRecord,
-    introducers: readonly Live[],
+    { peer, introducers, rendezvous }: {
+      readonly peer: NodeRecord;
+      readonly introducers: readonly Live[];
+      readonly rendezvous?: Rendezvous;
+    },
     signal: AbortSignal,
   ): Promise<AgreedPunch> {
     let last: unknown;
     for (const introducer of introducers) {
       try {
-        return await this.#parts.meetings.arrange(peer, introducer, signal);
+        const meeting = { peer, introducer, rendezvous };
+        return await this.#parts.meetings.arrange(meeting, signal);
       } catch (error) {
         if (codeOf(error) === undefined || signal.aborted) throw error;
         last = error;
@@ -166,7 +175,7 @@ export class Climber {
     { peer, steps, rungs }: {
       readonly peer: NodeRecord;
       readonly steps: readonly Step[];
-      readonly rungs: { readonly [R in Rung]?: Open };
+      readonly rungs: { readonly [R in Rung]: Open };
     },
     signal: AbortSignal,
   ): Promise<Session> {
@@ -177,7 +186,6 @@ export class Climber {
     const failed: Promise<unknown>[] = [];
     for (const step of steps) {
       const open = rungs[step.rung];
-      if (open === undefined) continue;
       const before = Promise.all(failed);
       const { promise, resolve: fail } = Promise.withResolvers<unknown>();
       failed.push(promise);

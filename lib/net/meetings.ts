@@ -8,7 +8,7 @@ import {
   type NodeId,
   type Runtime,
   type Tasks,
-  TesserasError,
+  type TesserasError,
 } from "@tesseras/core";
 import {
   DIAL_TIMEOUT_MS,
@@ -22,7 +22,6 @@ import {
   isPlausible,
   PunchPlaces,
   punchTargets,
-  type Refusal,
   targetWaitMs,
 } from "@tesseras/nat";
 import {
@@ -35,6 +34,7 @@ import {
   type PunchIntro,
   type PunchRequest,
   readFresh,
+  type Rendezvous,
   type Request,
   signFresh,
 } from "@tesseras/wire";
@@ -42,6 +42,7 @@ import type { Answer, AskOptions } from "./ask.ts";
 import { type AgreedPunch, type AttemptParts, knock } from "./attempts.ts";
 import { Bell } from "./bell.ts";
 import type { Session } from "./hello.ts";
+import { refusalOf, type Why } from "./meeting_refusals.ts";
 import type { Live } from "./pool.ts";
 import type { Handler, Reply } from "./serve.ts";
 import { innerOf, type Standing } from "./standing.ts";
@@ -60,10 +61,20 @@ export type MeetingParts = Omit<AttemptParts, "arrivals"> & {
   ) => Promise<Answer<R>>;
   /** Throws when no dial may begin. */
   readonly makeRoom: () => void;
+  /** Comes to a relay at which somebody wants to meet us. */
+  readonly follow: (
+    rendezvous: Rendezvous,
+    asker: Pick<NodeRecord, "id" | "publicKey">,
+    signal: AbortSignal,
+  ) => Promise<void>;
 };
 
-/** Why an introduction leads nowhere here. */
-type Why = Refusal | "forged" | "absent";
+/** Whom we want to meet, by whose help, and where, if not at our own doors. */
+export type Wish = {
+  readonly peer: NodeRecord;
+  readonly introducer: Live;
+  readonly rendezvous?: Rendezvous | undefined;
+};
 
 /** Every meeting of one node. */
 export class Meetings {
@@ -114,14 +125,14 @@ export class Meetings {
   }
 
   /**
-   * Asks somebody who has a session with us to introduce us to a peer, and agrees with that one on a moment.
+   * Asks somebody who has a session with us to introduce us to a peer, and agrees with that one on a moment. With a rendezvous the
+   * peer has come there when this resolves, and nobody knocks.
    *
    * @throws `absent` when the introducer has no session with it; `forged`, `refused`, `overloaded`, `unreachable` and whatever {@link ask}
    * throws
    */
   async arrange(
-    peer: NodeRecord,
-    introducer: Live,
+    { peer, introducer, rendezvous }: Wish,
     signal: AbortSignal,
   ): Promise<AgreedPunch> {
     const { clock, random } = this.#runtime;
@@ -132,7 +143,7 @@ export class Meetings {
     const intro = this.#sign(INTRODUCTION, { to: peer.id, meeting, addresses });
     this.#runtime.counters.add("punch.asked");
     const { response } = await askOver(introducer, {
-      request: { type: "punch_intro", intro, rendezvous: undefined },
+      request: { type: "punch_intro", intro, rendezvous },
       timeoutMs: DIAL_TIMEOUT_MS,
     }, signal);
     const consent = this.#read(CONSENT, response.consent);
@@ -144,7 +155,9 @@ export class Meetings {
       ownIp: addresses[0]?.ip,
       realm: standing.realm,
     });
-    if (targets.length === 0) throw this.#refused("nowhere", peer.id);
+    if (targets.length === 0 && rendezvous === undefined) {
+      throw this.#refused("nowhere", peer.id);
+    }
     const startMs = clock.monotonicMs() + response.waitMs;
     return { peer, targets, startMs, sinceMs };
   }
@@ -202,10 +215,10 @@ export class Meetings {
     };
   }
 
-  /** Answers `punch_request`: agrees to meet whoever signed the introduction, and begins to knock when it is time. */
+  /** Answers `punch_request`: agrees to meet whoever signed the introduction, and knocks when it is time, or comes to the rendezvous. */
   async consent(
     from: NodeRecord,
-    { intro, observed, waitMs }: PunchRequest,
+    { intro, observed, waitMs, rendezvous }: PunchRequest,
     signal: AbortSignal,
   ): Promise<Reply> {
     const { clock } = this.#runtime;
@@ -218,28 +231,24 @@ export class Meetings {
     }
     const sinceMs = clock.monotonicMs();
     const addresses = await this.#claimed(introducer, signal);
-    const verdict = this.#introductions.judge(
-      {
-        from: said.id,
-        to: said.to,
-        nonce: said.meeting,
-        signedMs: said.sequence,
-      },
-      {
-        claimed: said.addresses,
-        seenIp: observed.ip,
-        ownIp: addresses[0]?.ip,
-        realm: this.#parts.standing.realm,
-        via,
-      },
-      clock.nowMs(),
-    );
+    const verdict = this.#judge(said, {
+      claimed: said.addresses,
+      seenIp: observed.ip,
+      ownIp: addresses[0]?.ip,
+      realm: this.#parts.standing.realm,
+      via,
+    });
     if (!verdict.ok) throw this.#refused(verdict.why, said.id);
     using held = new DisposableStack();
     held.use(verdict.place);
     this.#parts.makeRoom();
     const { id, meeting } = said;
     const consent = this.#sign(CONSENT, { to: id, meeting, addresses });
+    const response = { type: "punch_agreed", consent } as const;
+    if (rendezvous !== undefined) {
+      await this.#parts.follow(rendezvous, said, signal);
+      return { response };
+    }
     const { targets } = verdict;
     const startMs = sinceMs + waitMs;
     const place = held.move();
@@ -251,7 +260,17 @@ export class Meetings {
       );
     });
     if (!began) place.dispose();
-    return { response: { type: "punch_agreed", consent } };
+    return { response };
+  }
+
+  #judge(said: Fresh<Meeting>, seen: Parameters<Introductions["judge"]>[1]) {
+    const { id: from, to, meeting: nonce, sequence: signedMs } = said;
+    const nowMs = this.#runtime.clock.nowMs();
+    return this.#introductions.judge(
+      { from, to, nonce, signedMs },
+      seen,
+      nowMs,
+    );
   }
 
   /** The part of who was asked: nobody waits for the outcome. */
@@ -371,17 +390,6 @@ export class Meetings {
 
   #refused(why: Why, id: NodeId): TesserasError {
     this.#count(why);
-    const code = CODES[why];
-    return new TesserasError(code, `Cannot meet ${keyOf(id)}: ${why}`);
+    return refusalOf(why, id);
   }
 }
-
-const CODES = {
-  misdirected: "refused",
-  stale: "refused",
-  replayed: "refused",
-  nowhere: "refused",
-  full: "overloaded",
-  forged: "forged",
-  absent: "absent",
-} as const satisfies { readonly [W in Why]: string };

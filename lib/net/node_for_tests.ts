@@ -122,7 +122,7 @@ export type NodeOptions = {
   readonly dialledMax?: number;
   /** What its record says stands before it. */
   readonly nat?: NatKind;
-} & Pick<PeersParts, "standing" | "namedBy" | "onRung">;
+} & Pick<PeersParts, "standing" | "namedBy" | "onRung" | "relays">;
 
 /** What a node for tests is made of. */
 type NodeParts = {
@@ -206,6 +206,7 @@ export async function startNode(opening: Opening): Promise<TestNode> {
       standing: options.standing,
       ...(options.namedBy && { namedBy: options.namedBy }),
       ...(options.onRung && { onRung: options.onRung }),
+      ...(options.relays && { relays: options.relays }),
     },
     runtime,
     never,

@@ -70,6 +70,8 @@ export type PeerNetParts = {
   readonly standing?: Standing | undefined;
   /** Who named a peer, the latest first. */
   readonly namedBy?: (id: NodeId) => readonly NodeId[];
+  /** Relays by their records, as far as the node knows any. */
+  readonly relays?: () => readonly NodeRecord[];
 };
 
 /** Starts to carry the messages of one node, until it is disposed or the signal aborts. */

@@ -15,21 +15,19 @@ import type { NodeRecord, Request } from "@tesseras/wire";
 import { type Answer, ask, type AskOptions } from "./ask.ts";
 import { workOf } from "./cost.ts";
 import { Challenges } from "./challenges.ts";
-import { Climber } from "./climb.ts";
-import { type DialParts, Dials } from "./dials.ts";
+import { Dials } from "./dials.ts";
 import { type DoorParts, keepDoor } from "./door.ts";
 import { endingOf } from "./ending.ts";
 import { countFailure } from "./failures.ts";
 import { CLOSE, type Session } from "./hello.ts";
-import { Meetings } from "./meetings.ts";
 import type { PeerNet, SessionStatus } from "./peer_net.ts";
 import type { PeersParts } from "./peers_parts.ts";
 import { Live, SessionPool } from "./pool.ts";
 import { Reaper } from "./reaper.ts";
 import { type Handler, serve } from "./serve.ts";
-import type { Standing } from "./standing.ts";
 import { keepVigil, type VigilParts } from "./vigil.ts";
-import { isDialable, type Way } from "./way.ts";
+import { isDialable } from "./way.ts";
+import { Ways, type WaysParts } from "./ways.ts";
 
 /** How long a peer may leave every request without an answer before its connection is given up: longer than any live dial takes. */
 const SILENCE_MAX_MS = DIAL_TIMEOUT_MS;
@@ -44,7 +42,7 @@ export class Peers implements PeerNet {
   readonly #challenges: Challenges;
   readonly #vigil: VigilParts;
   readonly #reaper: Reaper;
-  readonly #meetings: Meetings | undefined;
+  readonly #ways: Ways | undefined;
   readonly #handler: Handler;
   /** When the latest question was sent that anybody has answered. */
   #provenMs = -Infinity;
@@ -59,12 +57,16 @@ export class Peers implements PeerNet {
     this.#tasks = new Tasks(signal);
     const { transport, self, standing } = parts;
     const realm = standing?.realm ?? "lab";
-    this.#pool = new SessionPool(self.identity.id, realm);
+    this.#pool = new SessionPool(
+      self.identity.id,
+      realm,
+      (id) => this.#ways?.standsOn(id) ?? false,
+    );
     const onSession = (session: Session): void => this.#adopt(session);
     const makeRoom = (): void => this.#makeRoom();
-    this.#meetings = standing && this.#meetingsOf(standing);
-    this.#handler = this.#meetings?.before(parts.handler) ?? parts.handler;
-    const open = this.#meetings && this.#climber(standing!, this.#meetings);
+    this.#ways = standing && this.#waysOf({ ...parts, standing });
+    this.#handler = this.#ways?.before(parts.handler) ?? parts.handler;
+    const open = this.#ways?.open;
     this.#dials = new Dials(
       { transport, self, tasks: this.#tasks, makeRoom, onSession, open },
       runtime,
@@ -180,33 +182,19 @@ export class Peers implements PeerNet {
     }
   }
 
-  #meetingsOf(standing: Standing): Meetings {
-    return new Meetings({
-      ...this.#parts,
-      standing,
+  #waysOf(parts: PeersParts & Pick<WaysParts, "standing">): Ways {
+    return new Ways({
+      ...parts,
       runtime: this.#runtime,
       tasks: this.#tasks,
-      live: (id) => this.#pool.best(id),
-      sessionSince: (id, sinceMs) => this.#pool.directSince(id, sinceMs),
+      pool: this.#pool,
+      peers: this,
       askOver: (live, call, signal) => this.#askOver(live, call, signal),
       adopt: (session) => this.#adopt(session),
       makeRoom: () => this.#makeRoom(),
+      dial: (peer, signal) => this.#dials.to(peer, signal),
+      close: (live) => this.#close(live, "relay"),
     });
-  }
-
-  #climber(standing: Standing, meetings: Meetings): DialParts["open"] {
-    const { namedBy = () => [], relay, onRung } = this.#parts;
-    const climber = new Climber({
-      standing,
-      meetings,
-      clock: this.#runtime.clock,
-      sessions: () => this.#pool.all(),
-      adopt: (session) => this.#adopt(session),
-      namedBy,
-      relay,
-      onRung,
-    });
-    return (peer, dial, signal) => climber.open(peer, dial, signal);
   }
 
   #closeAll(): void {
@@ -308,7 +296,7 @@ export class Peers implements PeerNet {
 
   #door(): DoorParts {
     const attend = async (met: Session, signal: AbortSignal): Promise<void> => {
-      const session = { ...met, way: this.#wayOf(met) };
+      const session = { ...met, way: this.#ways?.wayOf(met) ?? met.way };
       await this.#attend(this.#enroll(session), signal);
     };
     return {
@@ -318,16 +306,6 @@ export class Peers implements PeerNet {
       challenges: this.#challenges,
       attend,
     };
-  }
-
-  /** How a peer that dialled us has come. */
-  #wayOf({ peer, connection }: Session): Way {
-    if (this.#parts.isRelay?.(connection.remote)) return "relayed";
-    if (this.#meetings?.isUnderWay(peer.id)) return "punched";
-    // Of two that knock, one has its session before the other's proof arrives.
-    return this.#pool.best(peer.id)?.session.way === "punched"
-      ? "punched"
-      : "direct";
   }
 
   /** Takes in a session we dialled, once. */
@@ -348,7 +326,7 @@ export class Peers implements PeerNet {
     }
     this.#reaper.added();
     this.#parts.onSession?.(session);
-    this.#meetings?.arrived();
+    this.#ways?.arrived();
     return live;
   }
 
@@ -383,13 +361,14 @@ export class Peers implements PeerNet {
       else connection.close(CLOSE.done, "over");
     }
     const { code } = await orAbort(connection.closed, signal);
+    this.#ways?.ended(live.session);
     this.#parts.onEnd?.(live.session);
     // One that was started again may be back before the end of its earlier life is noticed.
     if (code !== CLOSE.leaving || this.#pool.best(peer.id)) return;
     this.#parts.onLeave?.(peer.id);
   }
 
-  #close(live: Live, why: "idle" | "duplicate" | "silent"): void {
+  #close(live: Live, why: "idle" | "duplicate" | "silent" | "relay"): void {
     this.#runtime.counters.add(`peers.${why}_closed`);
     this.#pool.remove(live);
     live.session.connection.close(CLOSE.done, why);

@@ -28,10 +28,8 @@ export type PeersParts = {
   readonly standing?: Standing | undefined;
   /** Who named a peer, the latest first. */
   readonly namedBy?: ClimbParts["namedBy"];
-  /** Opens a session through a relay, where one is known. */
-  readonly relay?: ClimbParts["relay"];
-  /** Whether what comes from this address comes through a relay. */
-  readonly isRelay?: (remote: Address) => boolean;
+  /** Relays by their records, as far as the node knows any. */
+  readonly relays?: () => readonly NodeRecord[];
   /** Hears of every way to a peer that was tried. Must not throw. */
   readonly onRung?: ClimbParts["onRung"];
   /** Dialled connections held at once; `DIALLED_MAX` unless given. */

@@ -131,12 +131,19 @@ export type Reaped = {
 export class SessionPool {
   readonly #selfId: NodeId;
   readonly #realm: Realm;
+  readonly #isNeeded: (id: NodeId) => boolean;
   /** Of each peer, the sessions still open: the one to use first. */
   readonly #byPeer = new Map<string, Live[]>();
 
-  constructor(selfId: NodeId, realm: Realm = "lab") {
+  /** @param isNeeded whether the sessions with a peer stay, used or not */
+  constructor(
+    selfId: NodeId,
+    realm: Realm = "lab",
+    isNeeded: (id: NodeId) => boolean = () => false,
+  ) {
     this.#selfId = selfId;
     this.#realm = realm;
+    this.#isNeeded = isNeeded;
   }
 
   /** The session to use for a peer. */
@@ -197,6 +204,7 @@ export class SessionPool {
     let quietest: Live | undefined;
     for (const live of this.all()) {
       if (!live.session.dialled || live.busyCount > 0) continue;
+      if (this.#isNeeded(live.session.peer.id)) continue;
       if (!quietest || live.activeMs < quietest.activeMs) quietest = live;
     }
     return quietest;
@@ -234,7 +242,7 @@ export class SessionPool {
           if (quietMs >= DUPLICATE_LINGER_MS) {
             reaped.push({ live, why: "duplicate" });
           }
-        } else if (quietMs >= CONNECTION_IDLE_MS && this.#mayReopen(live)) {
+        } else if (quietMs >= CONNECTION_IDLE_MS && this.#mayClose(live)) {
           idle.push(live);
         }
       }
@@ -257,8 +265,9 @@ export class SessionPool {
     });
   }
 
-  /** Whoever was dialled once can be met again the same way. */
-  #mayReopen({ session, record }: Live): boolean {
+  /** Whoever was dialled once can be met again the same way; a relay is to know where we are. */
+  #mayClose({ session, record }: Live): boolean {
+    if (this.#isNeeded(session.peer.id)) return false;
     return session.dialled || isDialable(record, this.#realm);
   }
 }

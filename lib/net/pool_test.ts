@@ -1,4 +1,4 @@
-import { compare, VirtualClock } from "@tesseras/core";
+import { compare, equal, VirtualClock } from "@tesseras/core";
 import {
   BUCKET_PEERS_MAX,
   CONNECTION_IDLE_MS,
@@ -9,6 +9,7 @@ import { assertEquals } from "@tesseras/testing";
 import type { Session } from "./hello.ts";
 import { Live, SessionPool } from "./pool.ts";
 import type { Connection } from "./transport.ts";
+import type { Way } from "./way.ts";
 import { identityOf, recordOf } from "./node_for_tests.ts";
 
 const clock = new VirtualClock();
@@ -25,14 +26,18 @@ const over: Omit<Connection, "dialled"> = {
   closed: Promise.resolve({ code: 0, reason: "" }),
 };
 
-function live(peer: Identity, dialled: boolean, addressCount = 1): Live {
+function live(
+  peer: Identity,
+  dialled: boolean,
+  { addressCount = 1, way = "direct" as Way } = {},
+): Live {
   const addresses = Array(addressCount).fill(over.remote);
   const session: Session = {
     connection: { ...over, dialled },
     peer: recordOf(peer, addresses, clock.nowMs()),
     observed: undefined,
     dialled,
-    way: "direct",
+    way,
   };
   return new Live(session, clock);
 }
@@ -125,7 +130,7 @@ Deno.test("a peer that opens one connection after another holds two", () => {
 Deno.test("reaps what is idle, but no session that could not be opened again", async () => {
   const pool = new SessionPool(low.id);
   const dialled = live(high, true);
-  const hidden = live(await identityOf(3), false, 0);
+  const hidden = live(await identityOf(3), false, { addressCount: 0 });
   const busy = live(await identityOf(4), true);
   for (const each of [dialled, hidden, busy]) pool.add(each);
   using _request = busy.began();
@@ -176,4 +181,33 @@ Deno.test("silence is counted from the first request without an answer, and ends
   assertEquals(peer.unanswered(firstMs), 0, "it spoke after that request");
   await clock.advance(1000);
   assertEquals(peer.unanswered(clock.monotonicMs() - 500), 500);
+});
+
+Deno.test("a session that is needed stays though nothing passes, and makes no room for another", async () => {
+  let isInUse = true;
+  const pool = new SessionPool(
+    low.id,
+    "lab",
+    (id) => isInUse && equal(id, high.id),
+  );
+  const kept = live(high, true);
+  pool.add(kept);
+  await clock.advance(CONNECTION_IDLE_MS);
+  assertEquals(reapable(pool), []);
+  assertEquals(pool.quietestDialled(), undefined);
+  isInUse = false;
+  assertEquals(reapable(pool), [{ live: kept, why: "idle" }]);
+  assertEquals(pool.quietestDialled(), kept);
+});
+
+Deno.test("a direct session is used instead of a relayed one, which runs dry", async () => {
+  const pool = new SessionPool(low.id);
+  const relayed = live(high, true, { way: "relayed" });
+  const direct = live(high, false);
+  pool.add(direct);
+  await clock.advance(SIMULTANEOUS_OPEN_MS);
+  pool.add(relayed);
+  assertEquals(pool.best(high.id), direct);
+  await clock.advance(DUPLICATE_LINGER_MS);
+  assertEquals(reapable(pool), [{ live: relayed, why: "duplicate" }]);
 });

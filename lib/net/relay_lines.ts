@@ -48,6 +48,8 @@ export type RelayLine = {
   readonly endsMs: number;
   /** The signed grant, for the peer to see that the relay has agreed. */
   readonly offer: Uint8Array;
+  /** Whether the relay has said that it ends soon. */
+  readonly isEnding: boolean;
 };
 
 /** What a relay said of a line: it is over, or, with a grace, about to be. */
@@ -248,7 +250,11 @@ export class RelayLines {
     if (graceMs === 0) this.#forget(line);
     else {
       const endsMs = Math.min(line.endsMs, clock.monotonicMs() + graceMs);
-      this.#lines.set(keyOf(line.session), { ...line, endsMs });
+      this.#lines.set(keyOf(line.session), {
+        ...line,
+        endsMs,
+        isEnding: true,
+      });
     }
     onEnd({ line, why, graceMs });
     return { response: { type: "relay_closed" } };
@@ -276,6 +282,7 @@ export class RelayLines {
       bytesPerSecond,
       endsMs: clock.monotonicMs() + (lastsMs ?? Infinity),
       offer: granted.bytes,
+      isEnding: false,
     };
     this.#keep(line);
     return line;

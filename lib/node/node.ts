@@ -42,6 +42,7 @@ import {
 import { OwnOutlook } from "./outlook.ts";
 import { OwnRecord, ownWords } from "./own_record.ts";
 import { readRecords } from "./read_records.ts";
+import { relaysIn } from "./relays.ts";
 import { type Handlers, mergeHandlers, type Role } from "./role.ts";
 import { NetworkSize } from "./size.ts";
 import { LookupWatchers } from "./trace.ts";
@@ -298,6 +299,7 @@ export class Node implements AsyncDisposable {
       onLeave: (id) => this.#forget(id),
       standing: this.outlook,
       namedBy: (id) => this.introducers.of(id),
+      relays: () => relaysIn(this.table),
     };
     return peerNetOf(options)(parts, this.runtime, this.#tasks.signal);
   }
