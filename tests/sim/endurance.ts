@@ -3,7 +3,7 @@
  * their roles on a simulated network, whose days are half an hour long.
  */
 import { shuffled } from "@tesseras/core";
-import { join } from "@tesseras/node";
+import { join, refreshForever } from "@tesseras/node";
 import { repairAfterLosses } from "@tesseras/preservation";
 import type { Plan } from "@tesseras/tessera";
 import { assertTrue } from "@tesseras/testing";
@@ -81,9 +81,9 @@ export async function endure(
   const { seed, tesseras, stores, rounds, isOver = () => false } = options;
   const world = new World(seed);
   await using _world = world;
-  await world.grow(1, ["bootstrap"]);
-  await world.grow(2, ["dht"]);
-  for (const one of await world.grow(stores, ["store"])) care(one);
+  for (const one of await world.grow(1, ["bootstrap"])) refresh(one);
+  for (const one of await world.grow(2, ["dht"])) refresh(one);
+  for (const one of await world.grow(stores, ["store"])) live(one);
   const subjects = await publishAll(world, tesseras);
   const startMs = world.clock.nowMs();
   const days: number[] = [];
@@ -102,7 +102,7 @@ export async function endure(
     removed += dying.size;
     await noteMargins(world, subjects, worst);
     const newcomers = await world.grow(dying.size, ["store"]);
-    for (const one of newcomers) care(one);
+    for (const one of newcomers) live(one);
     const beganMs = world.clock.nowMs();
     const isWhole = () => isHealthy(world, subjects);
     assertTrue(
@@ -135,6 +135,17 @@ export async function endure(
     expansion: await expansionOf(world, subjects),
     verifiedTesseras: await fetchAll(world, subjects),
   };
+}
+
+/** A table forgets the dead by asking: without that a bootstrap node sends newcomers to them, and nobody finds who came last. */
+function refresh({ node }: Inhabitant): void {
+  node.spawn((signal) => refreshForever(node, DAY_MS / 24, signal));
+}
+
+/** A store as a daemon has it. */
+function live(one: Inhabitant): void {
+  refresh(one);
+  care(one);
 }
 
 /** The owner publishes everything, and is never heard of again. */
